@@ -1,0 +1,1 @@
+//! The native driver: routing cache, retries, request ids.

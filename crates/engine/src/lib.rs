@@ -1,0 +1,1 @@
+//! RocksDB: physical keys, column families, compaction filter, checkpoints.

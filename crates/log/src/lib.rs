@@ -1,0 +1,1 @@
+//! The node's replicated log: group commit, recovery, trimming.

@@ -1,0 +1,1 @@
+//! Connections and remote calls between nodes.

@@ -1,0 +1,1 @@
+//! Cluster state to plan: which replica belongs on which node.

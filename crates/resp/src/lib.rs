@@ -1,0 +1,1 @@
+//! The Redis protocol: a resumable request scanner and RESP2/RESP3 replies.

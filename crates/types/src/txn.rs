@@ -1,0 +1,179 @@
+//! Where a command meets its data: hash-key/sort-key operations on one partition.
+//!
+//! `replica` offers [`HashKeyTxn`] and calls a [`Coprocessor`]; it does not know Redis. `commands` is the coprocessor; it does not
+//! know RocksDB, logs or peers. The primary evaluates each command once; what the transaction collected is replicated as
+//! physical writes, so replicas never disagree about clocks or randomness.
+
+use std::ops::RangeInclusive;
+
+use bytes::Bytes;
+
+use crate::args::Args;
+use crate::root::Root;
+use crate::slot::{Cursor, Slot};
+use crate::time::UnixMs;
+
+/// Number of a logical database (`SELECT n`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Database(pub u16);
+
+/// A hash key: one Redis key of one logical database. Its slot must lie in the partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashKey<'a> {
+    /// The slot of `name`.
+    pub slot: Slot,
+    /// The logical database.
+    pub database: Database,
+    /// The key itself, any bytes.
+    pub name: &'a [u8],
+}
+
+impl<'a> HashKey<'a> {
+    /// The hash key `name` of `database`.
+    pub fn new(database: Database, name: &'a [u8]) -> HashKey<'a> {
+        HashKey { slot: Slot::of(name), database, name }
+    }
+}
+
+/// Why an evaluation stopped half-way. Whatever it wrote is dropped, nothing of its reply is used.
+#[derive(Debug, thiserror::Error)]
+pub enum Abort {
+    /// The data is not in memory and this attempt must not wait for the disk. It is made again where it may.
+    #[error("data is not in memory")]
+    Cold,
+    /// The storage engine failed. The replica is closed.
+    #[error("storage engine: {0}")]
+    Storage(String),
+}
+
+/// A key met by [`HashKeyTxn::scan`].
+#[derive(Debug, Clone)]
+pub struct Scanned {
+    /// Its place in the order of keys.
+    pub place: Cursor,
+    /// The key.
+    pub name: Bytes,
+    /// Its root. It may have expired: the caller decides what that means.
+    pub root: Root,
+}
+
+/// One command's view of one partition: reads see all earlier commands and its own writes; writes take effect all or not at all.
+pub trait HashKeyTxn {
+    /// The primary's wall clock, read once for the whole command.
+    fn now(&self) -> UnixMs;
+
+    /// The slots of this partition.
+    fn slots(&self) -> RangeInclusive<u16>;
+
+    /// 64 random bits (SPOP, RANDOMKEY ...).
+    fn random(&mut self) -> u64;
+
+    /// An id for a new exploded value, unique in the partition for ever.
+    fn next_id(&mut self) -> u64;
+
+    /// The root of a key, also if it has expired.
+    ///
+    /// # Errors
+    /// As every read here: [`Abort`].
+    fn root(&mut self, key: &HashKey<'_>) -> Result<Option<Root>, Abort>;
+
+    /// Creates or replaces the root of a key; sets its `version` and `written`. Keeps key counts and the expiry index right.
+    ///
+    /// # Errors
+    /// [`Abort`], when the old root has to be read.
+    fn put_root(&mut self, key: &HashKey<'_>, root: Root) -> Result<(), Abort>;
+
+    /// Removes a key, if it is there. Its elements, if any, become garbage.
+    ///
+    /// # Errors
+    /// [`Abort`], when the old root has to be read.
+    fn delete_root(&mut self, key: &HashKey<'_>) -> Result<(), Abort>;
+
+    /// Up to `limit` keys of `database` at or after `from`, in the order of keys; looks at no more than `visit` records of any database.
+    /// The second value is where to go on, `None` at the partition's end. Keys that share a place are never split.
+    ///
+    /// # Errors
+    /// [`Abort`].
+    fn scan(&mut self, database: Database, from: Cursor, limit: usize, visit: usize) -> Result<(Vec<Scanned>, Option<Cursor>), Abort>;
+
+    /// Up to `limit` keys (of any database) that expired before `now`, oldest first: what the sweep removes.
+    ///
+    /// # Errors
+    /// [`Abort`].
+    fn expired(&mut self, limit: usize) -> Result<Vec<(Database, Bytes)>, Abort>;
+
+    /// Number of keys in a logical database, and how many of them have an expiry; exact, expired keys that were not removed yet included.
+    fn count(&self, database: Database) -> KeyCount;
+
+    /// Empties a logical database at once, whatever its size.
+    fn flush(&mut self, database: Database);
+
+    /// The logical databases that hold keys.
+    fn databases(&self) -> Vec<Database>;
+
+    /// One element of an exploded value.
+    ///
+    /// # Errors
+    /// [`Abort`].
+    fn get(&mut self, slot: Slot, id: u64, sort_key: &[u8]) -> Result<Option<Bytes>, Abort>;
+
+    /// Creates or replaces one element.
+    fn put(&mut self, slot: Slot, id: u64, sort_key: &[u8], value: Bytes);
+
+    /// Removes one element.
+    fn delete(&mut self, slot: Slot, id: u64, sort_key: &[u8]);
+}
+
+/// Keys of one logical database in one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyCount {
+    /// All keys.
+    pub keys: u64,
+    /// Those with an expiry.
+    pub expires: u64,
+}
+
+/// Version of the Redis protocol a client speaks: the shape of its replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Proto {
+    /// RESP2, what every client starts with.
+    #[default]
+    Resp2,
+    /// RESP3, after `HELLO 3`.
+    Resp3,
+}
+
+/// Number of a command in the coprocessor's table. Only valid inside one process: on the wire a command is its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommandId(pub u16);
+
+/// One command on its way to a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Which command `args[0]` names.
+    pub command: CommandId,
+    /// The session's logical database.
+    pub database: Database,
+    /// How to write the reply.
+    pub proto: Proto,
+    /// Name and arguments.
+    pub args: Args,
+}
+
+/// What runs at a primary, next to the data.
+pub trait Coprocessor: Send + Sync + 'static {
+    /// The command that `args[0]` names, if it can run at a partition and its arity fits.
+    fn resolve(&self, args: &Args) -> Option<CommandId>;
+
+    /// Whether the command may write. What says no never calls a writing operation of the transaction.
+    fn writes(&self, command: CommandId) -> bool;
+
+    /// Runs one command and appends its whole reply, an error reply included, to `reply`.
+    ///
+    /// # Errors
+    /// [`Abort`]: the evaluation has to be dropped; `reply` and the transaction's writes with it.
+    fn execute(&self, txn: &mut dyn HashKeyTxn, call: &Call, reply: &mut Vec<u8>) -> Result<(), Abort>;
+
+    /// The command that removes up to `limit` keys that have expired: what the replica's sweep submits as an ordinary write.
+    fn sweep(&self, limit: usize) -> Call;
+}

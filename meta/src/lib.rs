@@ -1,0 +1,1 @@
+//! The meta server: tables, partitions, nodes and routing tables with versions.

@@ -1,0 +1,1 @@
+//! The stateless RESP proxy: sessions, routing, merging of replies.

@@ -1,0 +1,1 @@
+//! The replica server: partition actors around the PacificA core, over the log and the engine.

@@ -1,0 +1,2 @@
+//! pegasus
+fn main() {}
