@@ -1,7 +1,7 @@
 //! A partition's replica group as the meta server recorded it, and the routing table made of such records.
 
 use crate::id::{Ballot, NodeId, PartitionId, TableId};
-use crate::slot::{Slot, SLOTS};
+use crate::slot::{SLOTS, Slot};
 
 /// Members and primary of one partition. Changes only with a new ballot, by compare-and-swap at the meta server.
 #[derive(Debug, Clone, PartialEq, Eq)]
