@@ -1,1 +1,28 @@
-//! The replica server: partition actors around the PacificA core, over the log and the engine.
+//! The replica server: a node's partitions, driven around the PacificA core, over the node's log and RocksDB.
+//!
+//! ```text
+//!   Execute ──▶ node ──reads──▶ reader (calling thread, memory only) ──cold──▶ pool
+//!                 │ writes
+//!                 ▼
+//!   Replicate ─▶ shard (one task, owns some partitions) ──▶ log ──▶ Logged ─┐
+//!                 ▲  evaluate · seal · step · apply · reply                 │
+//!                 └────────────────────────────────────────────────────────┘
+//! ```
+//! It does not know Redis: commands run through the [`types::txn::Coprocessor`] that the program hands in.
+//! Invariant: a partition's writes are evaluated, logged and applied by one owner, its shard; everything else only reads.
+
+pub mod clock;
+pub mod metrics;
+pub mod node;
+
+mod body;
+mod election;
+mod frame;
+mod partition;
+mod pool;
+mod queue;
+mod record;
+mod recovery;
+mod report;
+mod sessions;
+mod shard;

@@ -1,0 +1,52 @@
+# The workbench. `make run` and `make test` are all a new machine needs: they install what is missing and build it.
+
+SHELL := /bin/bash
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR
+CARGO := cargo
+BIN := $(CARGO_TARGET_DIR)/release/pegasus
+DATA ?= $(CURDIR)/.data
+PORT ?= 6379
+ARGS ?=
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+
+.PHONY: run build test check fix bench durability redis-suite clients clean install
+
+run: build ## a three-replica store on 127.0.0.1:6379
+	exec $(BIN) onebox --port $(PORT) --data $(DATA) $(ARGS)
+
+build: install
+	$(CARGO) build --release --locked
+
+test: install ## everything that is quick
+	$(CARGO) build --release --locked
+ifneq ($(NEXTEST),)
+	$(CARGO) nextest run --release --locked --workspace
+else
+	$(CARGO) test --release --locked --workspace
+endif
+
+check: install ## what CI checks; writes nothing
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps --document-private-items
+
+fix: install ## formats, and mends what clippy can
+	$(CARGO) fmt --all
+	$(CARGO) clippy --release --workspace --all-targets --fix --allow-dirty --allow-staged
+
+bench: build ## side by side with redis-server; see bench/README.md
+	python3 bench/bench.py --pegasus $(BIN) $(ARGS)
+
+durability: build ## kill -9 at random moments, 50 rounds each of onebox and of separate processes
+	python3 tests/durability.py --pegasus $(BIN) --rounds 50 $(ARGS)
+
+clients: build ## redis-py, node-redis and ioredis with default settings
+	tests/clients/run.sh $(BIN)
+
+clean: ## removes what the build made and the data of `make run`
+	$(CARGO) clean
+	rm -rf $(DATA)
+
+install:
+	@scripts/install.sh
