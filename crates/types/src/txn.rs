@@ -53,7 +53,7 @@ pub struct Scanned {
     pub place: Cursor,
     /// The key.
     pub name: Bytes,
-    /// Its root. It may have expired: the caller decides what that means.
+    /// Its root, with an empty `value`: a scan does not carry data. It may have expired: the caller decides what that means.
     pub root: Root,
 }
 
