@@ -1,1 +1,34 @@
-//! The Redis command table and every data type as programs over hash-key/sort-key operations.
+//! The Redis command table, and every command that runs next to the data as a program over hash-key/sort-key operations.
+//!
+//! ```text
+//!    table::COMMANDS ──┬─▶ find, keys, Place      the proxy: dispatch, arity errors, routing, splitting and merging
+//!                      ├─▶ describe, help         COMMAND INFO, COMMAND DOCS, COMMAND GETKEYS, <container> HELP
+//!                      ├─▶ compatibility          docs/compatibility.md
+//!                      └─▶ coprocessor::Redis     a primary: Command::run over a types::txn::HashKeyTxn
+//! ```
+//! Pure: no sockets, no files, no clock but the transaction's. A new command is one entry of the table and its program.
+
+pub mod census;
+pub mod compatibility;
+pub mod coprocessor;
+pub mod describe;
+pub mod glob;
+pub mod help;
+#[cfg(any(test, feature = "memory"))]
+pub mod memory;
+pub mod table;
+
+#[cfg(test)]
+mod differential;
+mod expiry;
+mod flush;
+mod keyspace;
+mod lcs;
+mod long_double;
+mod object;
+mod program;
+pub mod scan;
+mod strings;
+#[cfg(test)]
+mod testing;
+mod usage;

@@ -1,0 +1,156 @@
+//! The words that Redis has for groups, flags and categories of commands.
+
+/// Groups of Redis' documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Strings as rows of bits.
+    Bitmap,
+    /// Sessions and their settings.
+    Connection,
+    /// Keys of any type.
+    Generic,
+    /// The server.
+    Server,
+    /// Strings.
+    String,
+}
+
+/// Properties of a command, in the order in which Redis lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flag {
+    /// May change data.
+    Write,
+    /// Reads data.
+    ReadOnly,
+    /// Refused when memory (here: the disk) is full.
+    DenyOom,
+    /// For administrators.
+    Admin,
+    /// Not for scripts.
+    NoScript,
+    /// May wait.
+    Blocking,
+    /// Allowed while data is being loaded.
+    Loading,
+    /// Allowed where the data may be stale.
+    Stale,
+    /// Takes constant or logarithmic time.
+    Fast,
+    /// Allowed before `AUTH`.
+    NoAuth,
+    /// Allowed while a script runs for too long.
+    AllowBusy,
+}
+
+/// ACL categories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Category {
+    /// `@keyspace`
+    Keyspace,
+    /// `@read`
+    Read,
+    /// `@write`
+    Write,
+    /// `@string`
+    String,
+    /// `@bitmap`
+    Bitmap,
+    /// `@admin`
+    Admin,
+    /// `@fast`
+    Fast,
+    /// `@slow`
+    Slow,
+    /// `@blocking`
+    Blocking,
+    /// `@dangerous`
+    Dangerous,
+    /// `@connection`
+    Connection,
+}
+
+impl Group {
+    /// Redis' word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::Bitmap => "bitmap",
+            Group::Connection => "connection",
+            Group::Generic => "generic",
+            Group::Server => "server",
+            Group::String => "string",
+        }
+    }
+}
+
+impl Flag {
+    /// All of them, in Redis' order.
+    pub const ALL: [Flag; 11] = [
+        Flag::Write,
+        Flag::ReadOnly,
+        Flag::DenyOom,
+        Flag::Admin,
+        Flag::NoScript,
+        Flag::Blocking,
+        Flag::Loading,
+        Flag::Stale,
+        Flag::Fast,
+        Flag::NoAuth,
+        Flag::AllowBusy,
+    ];
+
+    /// Redis' word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Flag::Write => "write",
+            Flag::ReadOnly => "readonly",
+            Flag::DenyOom => "denyoom",
+            Flag::Admin => "admin",
+            Flag::NoScript => "noscript",
+            Flag::Blocking => "blocking",
+            Flag::Loading => "loading",
+            Flag::Stale => "stale",
+            Flag::Fast => "fast",
+            Flag::NoAuth => "no_auth",
+            Flag::AllowBusy => "allow_busy",
+        }
+    }
+}
+
+impl Category {
+    /// All of them, in Redis' order.
+    pub const ALL: [Category; 11] = [
+        Category::Keyspace,
+        Category::Read,
+        Category::Write,
+        Category::String,
+        Category::Bitmap,
+        Category::Admin,
+        Category::Fast,
+        Category::Slow,
+        Category::Blocking,
+        Category::Dangerous,
+        Category::Connection,
+    ];
+
+    /// The category of this name (without `@`), in any case.
+    pub fn named(name: &[u8]) -> Option<Category> {
+        Category::ALL.into_iter().find(|category| category.name().as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// Redis' word for it, without the `@`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Category::Keyspace => "keyspace",
+            Category::Read => "read",
+            Category::Write => "write",
+            Category::String => "string",
+            Category::Bitmap => "bitmap",
+            Category::Admin => "admin",
+            Category::Fast => "fast",
+            Category::Slow => "slow",
+            Category::Blocking => "blocking",
+            Category::Dangerous => "dangerous",
+            Category::Connection => "connection",
+        }
+    }
+}
