@@ -37,11 +37,12 @@ pub enum Message {
         /// Last decree of the unbroken run.
         upto: Decree,
     },
-    /// Secondary to primary: your prepare would leave a gap; send again from the decree after `upto`.
+    /// Secondary to primary: I miss something; send from the decree after `upto`, or at least your commit point.
     Behind {
-        /// The ballot of the prepare this answers.
+        /// The secondary's ballot.
         ballot: Ballot,
-        /// Last decree the secondary has.
+        /// Last decree the secondary has, though perhaps not on its disk. Past everything the primary prepared: the secondary's log has void
+        /// records up to there, which keep its log from being trimmed until other mutations took their decrees.
         upto: Decree,
     },
     /// Either way: your ballot is superseded, mine is this.
@@ -49,4 +50,16 @@ pub enum Message {
         /// The sender's ballot.
         ballot: Ballot,
     },
+}
+
+impl Message {
+    /// The sender's ballot when it said this.
+    pub fn ballot(&self) -> Ballot {
+        match self {
+            Message::Prepare { ballot, .. }
+            | Message::Prepared { ballot, .. }
+            | Message::Behind { ballot, .. }
+            | Message::Superseded { ballot } => *ballot,
+        }
+    }
 }
