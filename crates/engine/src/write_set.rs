@@ -1,0 +1,233 @@
+//! The physical writes of one mutation: what is logged, sent to peers and applied.
+//!
+//! ```text
+//! version u8 = 1 │ op │ op │ ..
+//! op:   tag u8 │ fields        tag: what (low four bits) and flags about the root that was there before
+//! root: [old expiry i64] │ key: varint length, bytes │ value: varint length, bytes (of a put)
+//! ```
+//! A root's op says whether there was a root before and when it would have expired. So counts and the expiry index follow from it, and
+//! a key is written once where the batch that RocksDB gets names it three times. Keys are whole physical keys: applying copies slices.
+//! An empty body is a mutation without writes (a fence).
+
+use bytes::Bytes;
+use types::root::Root;
+use types::time::UnixMs;
+use types::txn::Database;
+
+use crate::keys::Physical;
+use crate::root::{self, Presence};
+use crate::varint;
+
+/// Bytes that should be a write set and are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} at byte {offset}")]
+pub struct Malformed {
+    /// Where, counted from the body's first byte.
+    pub offset: usize,
+    /// What is wrong.
+    pub reason: &'static str,
+}
+
+/// Writes of the commands of one mutation, growing in the order of evaluation.
+#[derive(Debug, Default)]
+pub struct WriteSet {
+    buffer: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
+impl WriteSet {
+    /// No writes.
+    pub fn new() -> WriteSet {
+        WriteSet::default()
+    }
+
+    /// Whether there are no writes.
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// Bytes so far: about the size of the mutation.
+    pub fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// The body of the mutation. The write set is empty again.
+    pub fn finish(&mut self) -> Bytes {
+        let next = Vec::with_capacity(self.buffer.len());
+        Bytes::from(std::mem::replace(&mut self.buffer, next))
+    }
+
+    pub(crate) fn savepoint(&self) -> usize {
+        self.buffer.len()
+    }
+
+    pub(crate) fn rollback(&mut self, savepoint: usize) {
+        self.buffer.truncate(savepoint);
+    }
+
+    pub(crate) fn put_root(&mut self, key: &[u8], root: &Root, old: Presence) {
+        self.root_op(PUT_ROOT, key, old);
+        self.scratch.clear();
+        root::encode(root, &mut self.scratch);
+        varint::put(&mut self.buffer, self.scratch.len() as u64);
+        self.buffer.extend_from_slice(&self.scratch);
+    }
+
+    pub(crate) fn delete_root(&mut self, key: &[u8], expire: Option<UnixMs>) {
+        self.root_op(DELETE_ROOT, key, Presence::Present { expire });
+    }
+
+    pub(crate) fn put_element(&mut self, key: &[u8], value: &[u8]) {
+        self.tag(PUT_ELEMENT);
+        self.bytes(key);
+        self.bytes(value);
+    }
+
+    pub(crate) fn delete_element(&mut self, key: &[u8]) {
+        self.tag(DELETE_ELEMENT);
+        self.bytes(key);
+    }
+
+    pub(crate) fn map(&mut self, logical: Database, physical: Physical) {
+        self.tag(MAP);
+        varint::put(&mut self.buffer, u64::from(logical.0));
+        varint::put(&mut self.buffer, u64::from(physical.0));
+    }
+
+    pub(crate) fn unmap(&mut self, logical: Database) {
+        self.tag(UNMAP);
+        varint::put(&mut self.buffer, u64::from(logical.0));
+    }
+
+    pub(crate) fn next_id(&mut self, next: u64) {
+        self.tag(NEXT_ID);
+        varint::put(&mut self.buffer, next);
+    }
+
+    fn root_op(&mut self, what: u8, key: &[u8], old: Presence) {
+        match old {
+            Presence::Absent => self.tag(what),
+            Presence::Present { expire: None } => self.tag(what | OLD),
+            Presence::Present { expire: Some(at) } => {
+                self.tag(what | OLD | OLD_EXPIRE);
+                self.buffer.extend_from_slice(&at.0.to_be_bytes());
+            }
+        }
+        self.bytes(key);
+    }
+
+    fn tag(&mut self, tag: u8) {
+        if self.buffer.is_empty() {
+            self.buffer.push(VERSION);
+        }
+        self.buffer.push(tag);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        varint::put(&mut self.buffer, bytes.len() as u64);
+        self.buffer.extend_from_slice(bytes);
+    }
+}
+
+/// One physical write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op<'a> {
+    PutRoot { key: &'a [u8], value: &'a [u8], old: Presence },
+    DeleteRoot { key: &'a [u8], expire: Option<UnixMs> },
+    PutElement { key: &'a [u8], value: &'a [u8] },
+    DeleteElement { key: &'a [u8] },
+    Map { logical: Database, physical: Physical },
+    Unmap { logical: Database },
+    NextId(u64),
+}
+
+/// Reads the ops of a body; ends after the first error.
+pub(crate) struct Ops<'a> {
+    body: &'a [u8],
+    rest: &'a [u8],
+    failed: bool,
+}
+
+impl<'a> Ops<'a> {
+    pub(crate) fn new(body: &'a [u8]) -> Result<Ops<'a>, Malformed> {
+        match body.split_first() {
+            None => Ok(Ops { body, rest: body, failed: false }),
+            Some((&VERSION, rest)) => Ok(Ops { body, rest, failed: false }),
+            Some(_) => Err(Malformed { offset: 0, reason: "unknown version" }),
+        }
+    }
+
+    /// An error about the op just read.
+    pub(crate) fn malformed(&self, reason: &'static str) -> Malformed {
+        Malformed { offset: self.body.len() - self.rest.len(), reason }
+    }
+
+    fn op(&mut self) -> Option<Op<'a>> {
+        let (&tag, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        let old = match tag & (OLD | OLD_EXPIRE) {
+            0 => Presence::Absent,
+            OLD => Presence::Present { expire: None },
+            OLD_EXPIRE => return None,
+            _ => {
+                let (at, rest) = self.rest.split_first_chunk::<8>()?;
+                self.rest = rest;
+                Presence::Present { expire: Some(UnixMs(i64::from_be_bytes(*at))) }
+            }
+        };
+        let op = match (tag & !(OLD | OLD_EXPIRE), old) {
+            (PUT_ROOT, old) => Op::PutRoot { key: self.bytes()?, value: self.bytes()?, old },
+            (DELETE_ROOT, Presence::Present { expire }) => Op::DeleteRoot { key: self.bytes()?, expire },
+            (PUT_ELEMENT, Presence::Absent) => Op::PutElement { key: self.bytes()?, value: self.bytes()? },
+            (DELETE_ELEMENT, Presence::Absent) => Op::DeleteElement { key: self.bytes()? },
+            (MAP, Presence::Absent) => Op::Map { logical: self.logical()?, physical: Physical(u32::try_from(self.number()?).ok()?) },
+            (UNMAP, Presence::Absent) => Op::Unmap { logical: self.logical()? },
+            (NEXT_ID, Presence::Absent) => Op::NextId(self.number()?),
+            _ => return None,
+        };
+        Some(op)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        varint::take(&mut self.rest)
+    }
+
+    fn logical(&mut self) -> Option<Database> {
+        Some(Database(u16::try_from(self.number()?).ok()?))
+    }
+
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let len = usize::try_from(self.number()?).ok()?;
+        let (bytes, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
+        Some(bytes)
+    }
+}
+
+impl<'a> Iterator for Ops<'a> {
+    type Item = Result<Op<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Result<Op<'a>, Malformed>> {
+        if self.rest.is_empty() || self.failed {
+            return None;
+        }
+        let offset = self.body.len() - self.rest.len();
+        let op = self.op();
+        self.failed = op.is_none();
+        Some(op.ok_or(Malformed { offset, reason: "no write begins" }))
+    }
+}
+
+const VERSION: u8 = 1;
+const PUT_ROOT: u8 = 1;
+const DELETE_ROOT: u8 = 2;
+const PUT_ELEMENT: u8 = 3;
+const DELETE_ELEMENT: u8 = 4;
+const MAP: u8 = 5;
+const UNMAP: u8 = 6;
+const NEXT_ID: u8 = 7;
+const OLD: u8 = 0x10;
+const OLD_EXPIRE: u8 = 0x20;
+
+#[cfg(test)]
+mod tests;

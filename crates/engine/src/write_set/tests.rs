@@ -1,0 +1,136 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::root::tests::any_root;
+
+/// An op with its own bytes.
+#[derive(Debug, Clone)]
+enum Owned {
+    PutRoot(Vec<u8>, Root, Presence),
+    DeleteRoot(Vec<u8>, Option<UnixMs>),
+    PutElement(Vec<u8>, Vec<u8>),
+    DeleteElement(Vec<u8>),
+    Map(u16, u32),
+    Unmap(u16),
+    NextId(u64),
+}
+
+fn presence() -> impl Strategy<Value = Presence> {
+    prop_oneof![Just(Presence::Absent), any::<Option<i64>>().prop_map(|expire| Presence::Present { expire: expire.map(UnixMs) }),]
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(any::<u8>(), 0..200)
+}
+
+fn op() -> impl Strategy<Value = Owned> {
+    prop_oneof![
+        (bytes(), any_root(), presence()).prop_map(|(key, root, old)| Owned::PutRoot(key, root, old)),
+        (bytes(), any::<Option<i64>>()).prop_map(|(key, expire)| Owned::DeleteRoot(key, expire.map(UnixMs))),
+        (bytes(), bytes()).prop_map(|(key, value)| Owned::PutElement(key, value)),
+        bytes().prop_map(Owned::DeleteElement),
+        any::<(u16, u32)>().prop_map(|(logical, physical)| Owned::Map(logical, physical)),
+        any::<u16>().prop_map(Owned::Unmap),
+        any::<u64>().prop_map(Owned::NextId),
+    ]
+}
+
+fn write(set: &mut WriteSet, op: &Owned) {
+    match op {
+        Owned::PutRoot(key, root, old) => set.put_root(key, root, *old),
+        Owned::DeleteRoot(key, expire) => set.delete_root(key, *expire),
+        Owned::PutElement(key, value) => set.put_element(key, value),
+        Owned::DeleteElement(key) => set.delete_element(key),
+        Owned::Map(logical, physical) => set.map(Database(*logical), Physical(*physical)),
+        Owned::Unmap(logical) => set.unmap(Database(*logical)),
+        Owned::NextId(next) => set.next_id(*next),
+    }
+}
+
+fn same(owned: &Owned, op: Op<'_>) -> bool {
+    match (owned, op) {
+        (Owned::PutRoot(k, root, o), Op::PutRoot { key, value, old }) => {
+            k == key && *o == old && root::decode(value).as_ref() == Some(root)
+        }
+        (Owned::DeleteRoot(k, e), Op::DeleteRoot { key, expire }) => k == key && *e == expire,
+        (Owned::PutElement(k, v), Op::PutElement { key, value }) => k == key && v == value,
+        (Owned::DeleteElement(k), Op::DeleteElement { key }) => k == key,
+        (Owned::Map(l, p), Op::Map { logical, physical }) => Database(*l) == logical && Physical(*p) == physical,
+        (Owned::Unmap(l), Op::Unmap { logical }) => Database(*l) == logical,
+        (Owned::NextId(n), Op::NextId(next)) => *n == next,
+        _ => false,
+    }
+}
+
+proptest! {
+    #[test]
+    fn ops_come_back_without_those_rolled_back(kept in proptest::collection::vec(op(), 0..20), dropped in proptest::collection::vec(op(), 0..5)) {
+        let mut set = WriteSet::new();
+        let (first, last) = kept.split_at(kept.len() / 2);
+        first.iter().for_each(|op| write(&mut set, op));
+        let savepoint = set.savepoint();
+        dropped.iter().for_each(|op| write(&mut set, op));
+        set.rollback(savepoint);
+        last.iter().for_each(|op| write(&mut set, op));
+        let body = set.finish();
+        prop_assert!(set.is_empty());
+        let ops: Vec<Op<'_>> = Ops::new(&body).unwrap().collect::<Result<_, _>>().unwrap();
+        prop_assert_eq!(ops.len(), kept.len());
+        for (owned, op) in kept.iter().zip(ops) {
+            prop_assert!(same(owned, op), "{owned:?} came back as {op:?}");
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_panic(body in bytes()) {
+        if let Ok(ops) = Ops::new(&body) {
+            let _ = ops.collect::<Vec<_>>();
+        }
+    }
+
+    #[test]
+    fn a_body_cut_short_inside_an_op_is_malformed(op in op(), cut in any::<proptest::sample::Index>()) {
+        let mut set = WriteSet::new();
+        write(&mut set, &op);
+        let body = set.finish();
+        // After the version byte alone nothing is missing.
+        let cut = 2 + cut.index(body.len() - 2);
+        if cut < body.len() {
+            let read: Result<Vec<_>, _> = Ops::new(&body[..cut]).unwrap().collect();
+            prop_assert!(read.is_err());
+        }
+    }
+}
+
+#[test]
+fn write_set_layout_is_what_is_in_the_log() {
+    let mut set = WriteSet::new();
+    let mut root = Root::inline(types::root::Kind::String, Bytes::from_static(b"v"));
+    root.version = 9;
+    set.map(Database(2), Physical(300));
+    set.put_root(b"k", &root, Presence::Absent);
+    set.put_root(b"k", &root, Presence::Present { expire: Some(UnixMs(1)) });
+    set.delete_root(b"k", None);
+    set.put_element(b"e", b"x");
+    set.delete_element(b"e");
+    set.next_id(5);
+    set.unmap(Database(2));
+    let expected: &[u8] = b"\x01\
+        \x05\x02\xac\x02\
+        \x01\x01k\x07\x00\x09\0\0\0\0v\
+        \x31\0\0\0\0\0\0\0\x01\x01k\x07\x00\x09\0\0\0\0v\
+        \x12\x01k\
+        \x03\x01e\x01x\
+        \x04\x01e\
+        \x07\x05\
+        \x06\x02";
+    assert_eq!(set.finish(), expected);
+}
+
+#[test]
+fn an_empty_body_has_no_ops_and_an_unknown_version_is_refused() {
+    assert_eq!(Ops::new(b"").unwrap().count(), 0);
+    assert!(Ops::new(b"\x02").is_err());
+}
