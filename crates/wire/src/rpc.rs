@@ -12,7 +12,7 @@ use bytes::Bytes;
 use pacifica::message::Message;
 use types::group::{GroupConfig, TableRouting};
 use types::id::{Ballot, Decree, NodeId, PartitionId, RequestId, TableId};
-use types::txn::Call;
+use types::txn::{Call, CommandId};
 
 /// Commands for the partitions a node is primary of: one session's commands of one read, in the session's order.
 #[derive(Debug, Clone)]
@@ -26,6 +26,9 @@ pub struct Execute {
     /// The commands with the index of their partition. Calls of one partition take effect in this order.
     pub calls: Vec<(u32, Call)>,
 }
+
+/// Stands for a command that the receiver of an [`Execute`] does not know. On the wire a command is its name.
+pub const UNRESOLVED: CommandId = CommandId(u16::MAX);
 
 /// What became of each call of an [`Execute`], in its order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,0 +1,81 @@
+//! [`ControlRequest`] and [`ControlResponse`] as frames, and the translation of what they carry.
+
+use std::time::Duration;
+
+use prost::Message;
+
+use crate::error::DecodeError;
+use crate::frame::{Draft, Frame, Kind, Parts};
+use crate::proto::cluster as proto;
+use crate::rpc::{ControlRequest, ControlResponse};
+use names::Names;
+
+mod names;
+mod translate;
+
+/// Drafts the frame of a request whose asker waits for `patience`.
+pub fn draft(request: &ControlRequest, patience: Duration, checked: bool) -> impl Draft + use<> {
+    let question = match request {
+        ControlRequest::Ping => proto::Question::Ping(proto::Empty {}),
+        ControlRequest::Report(report) => proto::Question::Report(report.into()),
+        ControlRequest::Route { table, known } => proto::Question::Route(proto::Route { table: table.clone(), known: *known }),
+        ControlRequest::CreateTable { name, partitions, replicas } => {
+            proto::Question::CreateTable(proto::CreateTable { name: name.clone(), partitions: *partitions, replicas: *replicas })
+        }
+        ControlRequest::Cluster => proto::Question::Cluster(proto::Empty {}),
+        ControlRequest::Configure(assignments) => proto::Question::Configure(translate::assignments(assignments)),
+    };
+    let head = proto::ControlRequest { patience_us: patience.as_micros() as u64, question: Some(question) };
+    Parts::new(Kind::CONTROL, head, std::iter::empty(), checked)
+}
+
+/// Drafts the frame of an answer.
+pub fn draft_response(response: &ControlResponse, checked: bool) -> impl Draft + use<> {
+    let answer = match response {
+        ControlResponse::Done => proto::Answer::Done(proto::Empty {}),
+        ControlResponse::Assignments(assignments) => proto::Answer::Assignments(translate::assignments(assignments)),
+        ControlResponse::Routing(routing) => proto::Answer::Routing(routing.into()),
+        ControlResponse::Unchanged => proto::Answer::Unchanged(proto::Empty {}),
+        ControlResponse::Cluster(view) => proto::Answer::Cluster(view.into()),
+        ControlResponse::Refused(reason) => proto::Answer::Refused(reason.clone()),
+    };
+    Parts::new(Kind::CONTROLLED, proto::ControlResponse { answer: Some(answer) }, std::iter::empty(), checked)
+}
+
+/// The request in a frame of kind [`Kind::CONTROL`], and how long the asker waits.
+///
+/// # Errors
+/// If the frame is not a request; [`DecodeError::Unknown`] if this version does not have it.
+pub fn decode(frame: &Frame) -> Result<(ControlRequest, Duration), DecodeError> {
+    let head = proto::ControlRequest::decode(frame.head()).map_err(|source| DecodeError::Head { message: REQUEST, source })?;
+    let mut names = Names::of(REQUEST);
+    let request = match head.question.ok_or(DecodeError::Unknown("control request"))? {
+        proto::Question::Ping(_) => ControlRequest::Ping,
+        proto::Question::Report(report) => ControlRequest::Report(names.node_report(report)?),
+        proto::Question::Route(route) => ControlRequest::Route { table: route.table, known: route.known },
+        proto::Question::CreateTable(t) => ControlRequest::CreateTable { name: t.name, partitions: t.partitions, replicas: t.replicas },
+        proto::Question::Cluster(_) => ControlRequest::Cluster,
+        proto::Question::Configure(assignments) => ControlRequest::Configure(names.assignments(assignments)?),
+    };
+    Ok((request, Duration::from_micros(head.patience_us)))
+}
+
+/// The answer in a frame of kind [`Kind::CONTROLLED`].
+///
+/// # Errors
+/// If the frame is not an answer; [`DecodeError::Unknown`] if this version does not have it.
+pub fn decode_response(frame: &Frame) -> Result<ControlResponse, DecodeError> {
+    let head = proto::ControlResponse::decode(frame.head()).map_err(|source| DecodeError::Head { message: RESPONSE, source })?;
+    let mut names = Names::of(RESPONSE);
+    Ok(match head.answer.ok_or(DecodeError::Unknown("control response"))? {
+        proto::Answer::Done(_) => ControlResponse::Done,
+        proto::Answer::Assignments(assignments) => ControlResponse::Assignments(names.assignments(assignments)?),
+        proto::Answer::Routing(routing) => ControlResponse::Routing(names.table_routing(routing)?),
+        proto::Answer::Unchanged(_) => ControlResponse::Unchanged,
+        proto::Answer::Cluster(view) => ControlResponse::Cluster(names.cluster_view(view)?),
+        proto::Answer::Refused(reason) => ControlResponse::Refused(reason),
+    })
+}
+
+const REQUEST: &str = "ControlRequest";
+const RESPONSE: &str = "ControlResponse";

@@ -1,0 +1,178 @@
+//! The bytes of each message, as they are: a change here breaks the conversation with nodes of the version before.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p wire --test golden` writes `golden.txt` anew. Only additions belong in such a commit.
+
+mod common;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::{bytes, frame, resolve};
+use pacifica::message::{Message, Mutation};
+use types::args::Args;
+use types::group::{GroupConfig, TableRouting};
+use types::id::{Ballot, Decree, NodeId, PartitionId, RequestId, TableId};
+use types::txn::{Call, Database, Proto};
+use wire::control;
+use wire::execute::{self, ExecuteDecoder, ExecutedDecoder};
+use wire::failed::{self, Failed, Reason};
+use wire::hello::{Hello, Lane, Welcome};
+use wire::replicate::{self, ReplicateDecoder};
+use wire::rpc::*;
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden.txt");
+
+fn n(name: &str) -> NodeId {
+    NodeId::new(name)
+}
+
+fn partition() -> PartitionId {
+    PartitionId { table: TableId(1), index: 2 }
+}
+
+fn execute() -> Execute {
+    let call = |database, proto, words: &[&str]| {
+        let args = Args::copied(words);
+        Call { command: resolve(&args).unwrap_or(UNRESOLVED), database: Database(database), proto, args }
+    };
+    Execute {
+        table: TableId(1),
+        request: RequestId { session: 0x0102_0304_0506_0708, number: 300 },
+        patience: Duration::from_secs(10),
+        calls: vec![(2, call(0, Proto::Resp2, &["SET", "k", "v"])), (3, call(9, Proto::Resp3, &["FROB"]))],
+    }
+}
+
+fn executed() -> Executed {
+    let reply = |text: &'static str| Outcome::Reply(Bytes::from_static(text.as_bytes()));
+    Executed { outcomes: vec![reply("+OK\r\n"), Outcome::Refused(Refusal::NotPrimary), reply("$-1\r\n")] }
+}
+
+fn replicate() -> Replicate {
+    let (ballot, upto) = (Ballot(5), Decree(70));
+    let mutation = |decree, fence, body: &'static [u8]| Mutation {
+        ballot,
+        decree: Decree(decree),
+        committed: upto,
+        fence,
+        body: Bytes::from_static(body),
+    };
+    let mutations = vec![mutation(71, false, b"body"), mutation(72, true, b"")];
+    let messages = vec![
+        Message::Prepare { ballot, committed: upto, mutations },
+        Message::Prepared { ballot, upto },
+        Message::Behind { ballot, upto },
+        Message::Superseded { ballot },
+    ];
+    Replicate { from: n("n1"), messages: messages.into_iter().map(|message| (partition(), message)).collect() }
+}
+
+fn config() -> GroupConfig {
+    GroupConfig { ballot: Ballot(5), primary: Some(n("n1")), secondaries: vec![n("n2"), n("n3")] }
+}
+
+fn report() -> ReplicaReport {
+    let (ballot, prepared_ballot, prepared, committed) = (Ballot(5), Ballot(4), Decree(70), Decree(69));
+    ReplicaReport { partition: partition(), ballot, prepared_ballot, prepared, committed, state: ReplicaState::Secondary }
+}
+
+fn assignments() -> Vec<Assignment> {
+    let addresses = vec![(n("n2"), "h2:1".to_owned())];
+    vec![Assignment { partition: partition(), partition_count: 8, config: config(), addresses }]
+}
+
+fn requests() -> Vec<(&'static str, ControlRequest)> {
+    let node = NodeReport { node: n("n1"), address: "h1:1".into(), zone: "z".into(), incarnation: 77, replicas: vec![report()] };
+    vec![
+        ("ping", ControlRequest::Ping),
+        ("report", ControlRequest::Report(node)),
+        ("route", ControlRequest::Route { table: "default".into(), known: 3 }),
+        ("create-table", ControlRequest::CreateTable { name: "t".into(), partitions: 8, replicas: 3 }),
+        ("cluster", ControlRequest::Cluster),
+        ("configure", ControlRequest::Configure(assignments())),
+    ]
+}
+
+fn responses() -> Vec<(&'static str, ControlResponse)> {
+    let headless = GroupConfig { ballot: Ballot(1), primary: None, secondaries: vec![n("n1")] };
+    let (partitions, addresses) = (vec![config(), headless], vec![(n("n1"), "h1:1".to_owned())]);
+    let routing = TableRouting { table: TableId(1), name: "t".into(), version: 4, partitions, addresses };
+    let node = NodeView {
+        node: n("n1"),
+        address: "h1:1".into(),
+        zone: "z".into(),
+        alive: true,
+        silent: Duration::from_millis(20),
+        primaries: 1,
+        secondaries: 2,
+    };
+    let table = TableView { table: TableId(1), name: "t".into(), partitions: 8, replicas: 3, healthy: 7 };
+    let partition = PartitionView { partition: partition(), config: config(), replicas: vec![(n("n2"), report())] };
+    let view = ClusterView { nodes: vec![node], tables: vec![table], partitions: vec![partition] };
+    vec![
+        ("done", ControlResponse::Done),
+        ("assignments", ControlResponse::Assignments(assignments())),
+        ("routing", ControlResponse::Routing(routing)),
+        ("unchanged", ControlResponse::Unchanged),
+        ("cluster-view", ControlResponse::Cluster(view)),
+        ("refused", ControlResponse::Refused("no".into())),
+    ]
+}
+
+fn all() -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, bytes: Vec<u8>| {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        writeln!(text, "{name} {hex}").expect("a string grows");
+    };
+    let hello = Hello { versions: 1..=1, lane: Lane::Control, cluster: "c".into(), node: "n1".into(), expected: "n2".into() };
+    line("hello", hello.encode());
+    line("welcome", Welcome::Accepted { version: 1, node: "n2".into() }.encode());
+    line("welcome-refused", Welcome::Refused { node: "n2".into(), reason: "no".into() }.encode());
+    line("execute", bytes(execute::draft(&execute(), true), 1));
+    line("executed", bytes(execute::draft_executed(&executed(), true), 1));
+    line("executed-unchecked", bytes(execute::draft_executed(&executed(), false), 1));
+    line("replicate", bytes(replicate::draft(&replicate(), true), 0));
+    line("failed", bytes(failed::draft(&Failed { reason: Reason::Timeout, text: "n1".into() }, true), 1));
+    for (name, request) in requests() {
+        line(name, bytes(control::draft(&request, Duration::from_secs(1), true), 2));
+    }
+    for (name, response) in responses() {
+        line(name, bytes(control::draft_response(&response, true), 2));
+    }
+    text
+}
+
+#[test]
+fn the_bytes_of_each_message_are_what_they_were() {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(FILE, all()).expect("write the golden file");
+    }
+    let golden = std::fs::read_to_string(FILE).expect("read the golden file");
+    for (ours, theirs) in all().lines().zip(golden.lines()) {
+        assert_eq!(ours, theirs);
+    }
+    assert_eq!(all().lines().count(), golden.lines().count());
+}
+
+#[test]
+fn the_golden_bytes_are_understood() {
+    let golden = std::fs::read_to_string(FILE).expect("read the golden file");
+    let of = |name: &str| {
+        let line = golden.lines().find(|line| line.split(' ').next() == Some(name)).expect("every message has a line");
+        let hex = line.split(' ').nth(1).expect("name and bytes");
+        let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();
+        frame(&bytes)
+    };
+    let decoded = ExecuteDecoder::default().decode(&of("execute"), &resolve).expect("decodes");
+    assert_eq!((decoded.request, decoded.patience, decoded.calls), (execute().request, execute().patience, execute().calls));
+    assert_eq!(ExecutedDecoder::default().decode(&of("executed")).expect("decodes"), executed());
+    assert_eq!(ReplicateDecoder::default().decode(&of("replicate")).expect("decodes"), replicate());
+    for (name, request) in requests() {
+        assert_eq!(control::decode(&of(name)).expect("decodes").0, request);
+    }
+    for (name, response) in responses() {
+        assert_eq!(control::decode_response(&of(name)).expect("decodes"), response);
+    }
+}
