@@ -1,1 +1,7 @@
-//! Cluster state to plan: which replica belongs on which node.
+//! Cluster state to plan: which node holds which replica ([`place`]), and which member leads a group ([`elect`]).
+//!
+//! Pure, and it changes nothing: the meta server tells it what it knows and carries out what it says. The same input gives the
+//! same plan, in whatever order the nodes are listed.
+
+pub mod elect;
+pub mod place;

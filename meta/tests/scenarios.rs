@@ -1,0 +1,461 @@
+//! The meta core through the days of a cluster: its birth, restarts of nodes and of itself, replicas that fail, stores that fail.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::time::Duration;
+
+use meta::core::{Bootstrap, Core, Options};
+use meta::store::memory::{Fault, Memory};
+use meta::store::{Edit, MetaStore, StoreError, Version};
+use types::id::{NodeId, PartitionId, TableId};
+use types::time::Time;
+use wire::rpc::{ControlRequest, ControlResponse};
+
+use support::{Cluster, p};
+
+fn route(table: &str, known: u64) -> ControlRequest {
+    ControlRequest::Route { table: table.to_owned(), known }
+}
+
+fn create(name: &str, partitions: u32, replicas: u32) -> ControlRequest {
+    ControlRequest::CreateTable { name: name.to_owned(), partitions, replicas }
+}
+
+#[test]
+fn the_first_table_is_made_when_enough_nodes_reported() {
+    let mut c = Cluster::of(3, 6);
+    c.report("n1");
+    c.report("n2");
+    assert_eq!(c.ask(route("default", 0)), ControlResponse::Refused("there is no table default".to_owned()));
+    let born = c.report("n3");
+    let ControlResponse::Assignments(mine) = &born.answer else { panic!("{born:?}") };
+    assert_eq!(mine.len(), 6);
+    assert!(mine.iter().all(|a| a.config.ballot.0 == 0 && a.config.primary.is_none() && a.config.secondaries.len() == 3));
+    assert_eq!((mine[0].partition_count, mine[0].addresses.len()), (6, 2));
+    assert_eq!(born.pushes.iter().map(|push| push.node.name()).collect::<Vec<_>>(), ["n1", "n2"], "the others are told at once");
+    assert!(born.pushes.iter().all(|push| push.assignments.len() == 6));
+
+    c.report("n3");
+    c.report("n1");
+    c.report("n2");
+    assert_eq!(c.group(0), (0, None), "n1 and n2 have made their copies just now, with this answer");
+    c.report("n1");
+    assert_eq!(c.group(0), (0, None));
+    c.report("n2");
+    assert_eq!(c.group(0), (1, Some("n1".to_owned())));
+    c.settle();
+    assert!(c.healthy());
+    let view = c.view();
+    assert!(view.nodes.iter().all(|node| node.alive && node.primaries == 2 && node.secondaries == 4), "{:?}", view.nodes);
+    assert!(c.partitions().into_iter().all(|id| c.write(id, 1)));
+}
+
+#[test]
+fn reports_of_a_settled_cluster_change_nothing() {
+    let mut c = Cluster::of(3, 4);
+    c.settle();
+    let commits = c.store.commits();
+    c.settle();
+    c.pass(2500);
+    c.settle();
+    assert_eq!(c.store.commits(), commits);
+    let again = c.report("n1");
+    assert_eq!(again.pushes, []);
+    assert!(matches!(again.answer, ControlResponse::Assignments(list) if list.len() == 4));
+}
+
+#[test]
+fn a_secondary_that_restarts_costs_one_ballot_and_the_primary_stays() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    c.write(p(0), 1);
+    assert_eq!(c.group(0), (1, Some("n1".to_owned())));
+    c.restart("n2");
+    let back = c.report("n2");
+    assert_eq!(c.group(0), (2, Some("n1".to_owned())));
+    assert!(matches!(back.answer, ControlResponse::Assignments(list) if list[0].config.ballot.0 == 2));
+    assert_eq!(back.pushes.iter().map(|push| push.node.name()).collect::<Vec<_>>(), ["n1", "n3"]);
+    c.settle();
+    assert!(c.healthy() && c.write(p(0), 2));
+}
+
+#[test]
+fn a_restarted_node_is_not_told_a_ballot_of_its_former_life() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    c.kill("n3");
+    c.pass(4000);
+    c.report("n1");
+    c.restart("n2");
+    let back = c.report("n2");
+    assert_eq!(back.answer, ControlResponse::Assignments(Vec::new()));
+    assert_eq!(c.obstacles(0), "n3 does not report");
+    assert_eq!(c.group(0).0, 1);
+    c.start("n3");
+    c.settle();
+    assert!(c.healthy());
+}
+
+#[test]
+fn a_primary_that_restarts_leads_again_if_no_other_has_more() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    c.write(p(0), 1);
+    c.restart("n1");
+    c.report("n1");
+    assert_eq!(c.group(0), (2, None), "sealed");
+    c.report("n2");
+    c.report("n2");
+    c.report("n3");
+    assert_eq!(c.group(0), (2, None), "n1 and n3 have not said that they took up the ballot");
+    c.settle();
+    assert_eq!(c.group(0), (3, Some("n1".to_owned())));
+    assert!(c.healthy() && c.write(p(0), 2));
+}
+
+#[test]
+fn a_primary_that_lost_its_unsynced_tail_gives_way_to_who_has_it() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    c.sync_all();
+    // Everybody reported before these writes: what meta remembers of n2 and n3 is old.
+    assert!(c.write(p(0), 1) && c.write(p(0), 2));
+    c.cut_power("n1");
+    c.start("n1");
+    c.settle();
+    let (ballot, primary) = c.group(0);
+    assert_eq!((ballot, primary.as_deref()), (3, Some("n2")));
+    let log: Vec<u64> = c.copy("n1", p(0)).log.iter().map(|entry| entry.1).filter(|op| *op != support::FENCE).collect();
+    assert_eq!(log, [1, 2]);
+}
+
+#[test]
+fn a_prepare_still_under_way_when_the_primary_died_does_not_hide_what_others_have() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    c.prepare(p(0), "n1", 7);
+    c.kill("n1");
+    c.start("n1");
+    c.cut_power("n1");
+    c.start("n1");
+    c.report("n1");
+    // n2 hears n1's last prepare before it hears of the seal.
+    c.copy("n2", p(0)).log.push((types::id::Ballot(1), 7));
+    c.settle();
+    assert_eq!(c.group(0).1.as_deref(), Some("n2"));
+    assert!(c.healthy());
+}
+
+#[test]
+fn after_a_restart_of_all_every_group_serves_again() {
+    let mut c = Cluster::of(3, 6);
+    c.settle();
+    c.partitions().into_iter().for_each(|id| assert!(c.write(id, 1)));
+    c.prepare(p(1), "n2", 9);
+    for name in ["n1", "n2", "n3"] {
+        c.kill(name);
+    }
+    c.restart_meta();
+    for name in ["n3", "n1", "n2"] {
+        c.start(name);
+    }
+    c.report("n3");
+    c.report("n1");
+    assert!((0..6).all(|i| c.group(i).1.is_none() || c.group(i).0 == 1), "nobody is appointed before all are there");
+    c.settle();
+    assert!(c.healthy());
+    assert!((0..6).all(|i| c.group(i).0 == 3));
+    let leads: Vec<Option<String>> = (0..6).map(|i| c.group(i).1).collect();
+    assert_eq!(leads.iter().filter(|lead| lead.as_deref() == Some("n2")).count(), 2, "primaries are where they were: {leads:?}");
+    assert!(c.copy("n1", p(1)).log.iter().any(|entry| entry.1 == 9), "the newest tail was taken over");
+}
+
+#[test]
+fn a_restart_of_meta_changes_nothing_for_others() {
+    let mut c = Cluster::of(3, 4);
+    c.settle();
+    let (before, commits) = (c.ask(route("default", 0)), c.store.commits());
+    c.restart_meta();
+    assert_eq!(c.ask(route("default", 0)), before, "known before anybody reports");
+    c.settle();
+    assert!(c.healthy());
+    assert_eq!(c.store.commits(), commits);
+}
+
+#[test]
+fn a_node_that_restarted_while_meta_was_away_is_noticed() {
+    let mut c = Cluster::of(3, 2);
+    c.settle();
+    c.restart("n1");
+    c.restart_meta();
+    c.settle();
+    assert!(c.healthy());
+    assert_eq!((c.group(0).0, c.group(1).0), (3, 2), "n1 led the first group and followed in the second");
+}
+
+#[test]
+fn a_failed_replica_holds_its_group_until_it_is_well() {
+    let mut c = Cluster::of(3, 2);
+    c.settle();
+    c.copy("n3", p(0)).failed = true;
+    c.settle();
+    assert_eq!(c.group(0).0, 1, "a failure alone is no reason for a ballot: membership is fixed");
+    assert!(!c.healthy());
+    c.restart("n1");
+    c.settle();
+    assert_eq!(c.obstacles(0), "the copy on n3 has failed");
+    assert_eq!(c.obstacles(1), "");
+    assert_eq!(c.view().tables[0].healthy, 1, "the other group goes on");
+    c.copy("n3", p(0)).failed = false;
+    c.restart("n3");
+    c.settle();
+    assert!(c.healthy());
+    assert_eq!(c.obstacles(0), "");
+}
+
+#[test]
+fn a_node_that_lost_its_disk_does_not_begin_again_with_nothing() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    c.write(p(0), 1);
+    c.kill("n2");
+    c.node("n2").copies.clear();
+    c.start("n2");
+    c.settle();
+    assert_eq!(c.obstacles(0), "n2 has no copy");
+    assert_eq!(c.group(0).0, 1);
+    for name in ["n1", "n3"] {
+        c.restart(name);
+    }
+    c.settle();
+    assert!(c.node("n2").copies.is_empty());
+    assert!(c.obstacles(0).contains("n2 has no copy"), "{}", c.obstacles(0));
+}
+
+#[test]
+fn a_meta_server_that_lost_its_state_does_not_make_the_table_again() {
+    let mut c = Cluster::of(3, 2);
+    c.settle();
+    let options = Options {
+        bootstrap: Some(Bootstrap { table: "default".to_owned(), partitions: 2, replicas: 3, nodes: 3 }),
+        silent_after: Duration::from_secs(3),
+    };
+    c.core = Core::open(Box::new(Memory::new()), options, c.now).unwrap();
+    c.settle();
+    assert_eq!(c.core.cluster().tables().count(), 0);
+    // A person can still make one; it does not get the number of the one that is there.
+    assert_eq!(c.ask(create("other", 1, 1)), ControlResponse::Done);
+    assert_eq!(c.core.cluster().table_named("other"), Some(TableId(2)));
+}
+
+#[test]
+fn a_late_report_of_a_former_life_is_refused() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    let late = c.node("n2").report();
+    c.restart("n2");
+    c.settle();
+    let ballot = c.group(0).0;
+    let answer = c.ask(ControlRequest::Report(late));
+    assert!(matches!(&answer, ControlResponse::Refused(why) if why.contains("n2")), "{answer:?}");
+    c.settle();
+    assert_eq!(c.group(0).0, ballot);
+}
+
+#[test]
+fn a_second_process_of_the_same_name_elsewhere_is_refused_while_the_first_lives() {
+    let mut c = Cluster::of(1, 1);
+    c.settle();
+    let mut second = c.node("n1").report();
+    (second.incarnation, second.address) = (999, "elsewhere:1".to_owned());
+    let answer = c.ask(ControlRequest::Report(second));
+    assert_eq!(answer, ControlResponse::Refused("n1 lives at n1.host:34801: names of nodes are unique".to_owned()));
+    assert_eq!(c.group(0).0, 1);
+}
+
+#[test]
+fn routing_versions_grow_with_each_change_and_over_restarts() {
+    let mut c = Cluster::of(3, 2);
+    c.settle();
+    let mut last = 0;
+    let mut version = |c: &mut Cluster, changed: bool| {
+        let ControlResponse::Routing(routing) = c.ask(route("default", 0)) else { panic!("no table") };
+        assert_eq!(routing.version > last, changed, "{} after {last}", routing.version);
+        assert_eq!(c.ask(route("default", routing.version)), ControlResponse::Unchanged);
+        last = routing.version;
+        routing
+    };
+    assert_eq!(version(&mut c, true).partitions.len(), 2);
+    c.settle();
+    version(&mut c, false);
+    c.restart("n1");
+    c.settle();
+    version(&mut c, true);
+    c.restart_meta();
+    version(&mut c, false);
+    c.kill("n1");
+    c.pass(4000);
+    c.node("n1").address = "moved:1".to_owned();
+    c.start("n1");
+    c.report("n1");
+    let routing = version(&mut c, true);
+    assert!(routing.addresses.contains(&(NodeId::new("n1"), "moved:1".to_owned())));
+}
+
+#[test]
+fn tables_are_made_on_demand_and_bad_ones_refused() {
+    let mut c = Cluster::with(3, None);
+    c.settle();
+    assert_eq!(c.ask(create("t", 300, 2)), ControlResponse::Done);
+    c.settle();
+    assert!(c.healthy());
+    let view = c.view();
+    let copies: Vec<u32> = view.nodes.iter().map(|node| node.primaries + node.secondaries).collect();
+    assert_eq!(copies, [200, 200, 200]);
+    let mut refused = |name: &str, partitions, replicas| match c.ask(create(name, partitions, replicas)) {
+        ControlResponse::Refused(why) => why,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused("t", 1, 1), "table t exists");
+    assert_eq!(refused("", 1, 1), "a table's name is 1 to 128 of A-Z a-z 0-9 _ . : -");
+    assert_eq!(refused("a b", 1, 1), "a table's name is 1 to 128 of A-Z a-z 0-9 _ . : -");
+    assert_eq!(refused("u", 0, 1), "a table has 1 to 16384 partitions");
+    assert_eq!(refused("u", 16_385, 1), "a table has 1 to 16384 partitions");
+    assert_eq!(refused("u", 1, 0), "not enough nodes are alive: a group needs at least one member");
+    assert_eq!(refused("u", 1, 4), "not enough nodes are alive: groups of 4 members need as many nodes, there are 3");
+    c.kill("n3");
+    c.pass(2000);
+    for name in ["n1", "n2"] {
+        c.report(name);
+    }
+    c.pass(2000);
+    let answer = c.ask(create("u", 1, 3));
+    assert!(matches!(answer, ControlResponse::Refused(why) if why.ends_with("there are 2")), "the silent do not count");
+}
+
+#[test]
+fn nonsense_in_reports_is_refused() {
+    let mut c = Cluster::with(1, None);
+    let good = c.node("n1").report();
+    let mut refused = |change: &dyn Fn(&mut wire::rpc::NodeReport)| {
+        let mut report = good.clone();
+        change(&mut report);
+        matches!(c.ask(ControlRequest::Report(report)), ControlResponse::Refused(_))
+    };
+    assert!(refused(&|report| report.node = NodeId::new("")));
+    assert!(refused(&|report| report.node = NodeId::new("a/b")));
+    assert!(refused(&|report| report.node = NodeId::new(&"n".repeat(200))));
+    assert!(refused(&|report| report.address = "nowhere".to_owned()));
+    assert!(refused(&|report| report.address = "a b:1".to_owned()));
+    assert!(refused(&|report| report.zone = "zone\n".to_owned()));
+    assert!(!refused(&|_| {}));
+    let configure = c.ask(ControlRequest::Configure(Vec::new()));
+    assert!(matches!(configure, ControlResponse::Refused(_)));
+    assert_eq!(c.ask(ControlRequest::Ping), ControlResponse::Done);
+}
+
+#[test]
+fn a_commit_of_unknown_fate_is_looked_up_before_anything_else() {
+    for fault in [Fault::Before, Fault::After] {
+        let mut c = Cluster::of(3, 1);
+        c.settle();
+        c.restart("n2");
+        c.store.fail(Some(fault));
+        let answer = c.report("n2").answer;
+        assert!(matches!(answer, ControlResponse::Refused(_)), "{fault:?}: nobody is told what may not be: {answer:?}");
+        c.settle();
+        assert!(c.healthy());
+        assert_eq!(c.group(0), (2, Some("n1".to_owned())), "{fault:?}: one ballot, whether or not it was written the first time");
+    }
+}
+
+#[test]
+fn while_the_store_is_down_nothing_is_decided_and_afterwards_all_is() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    c.store.fail(Some(Fault::Down));
+    assert!(matches!(c.report("n1").answer, ControlResponse::Assignments(_)), "what needs no change is answered");
+    c.restart("n1");
+    c.settle();
+    assert_eq!(c.group(0).0, 1);
+    c.store.fail(None);
+    c.settle();
+    assert!(c.healthy());
+}
+
+#[test]
+fn another_writer_of_the_store_is_noticed() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    let key = "partition/0000000001/00000";
+    let found = c.store.get(key).unwrap().unwrap();
+    c.store.commit(&[Edit { key: key.to_owned(), expected: found.version, value: Some(found.value) }]).unwrap();
+    c.restart("n2");
+    assert!(matches!(c.report("n2").answer, ControlResponse::Refused(why) if why.contains("changed by someone else")));
+    c.settle();
+    assert!(c.healthy());
+}
+
+#[test]
+fn a_table_whose_making_was_cut_short_is_not_there_and_can_be_made() {
+    let mut c = Cluster::with(2, None);
+    c.settle();
+    // More groups than one commit holds: the second commit fails.
+    let commits = c.store.commits();
+    assert_eq!(c.ask(create("whole", 150, 1)), ControlResponse::Done);
+    assert_eq!(c.store.commits(), commits + 2);
+    let partial = c.store.clone();
+    let whole = partial.list("partition/0000000001/").unwrap();
+    assert_eq!(whole.len(), 150);
+    let table = partial.get("table/0000000001").unwrap().unwrap();
+    partial.commit(&[Edit { key: "table/0000000001".to_owned(), expected: table.version, value: None }]).unwrap();
+    c.restart_meta();
+    assert_eq!(c.core.cluster().tables().count(), 0);
+    assert_eq!(c.core.cluster().groups().count(), 0);
+    c.settle();
+    assert_eq!(c.ask(create("whole", 4, 1)), ControlResponse::Done);
+    assert_eq!(c.core.cluster().table_named("whole"), Some(TableId(2)), "the number is not used again");
+}
+
+#[test]
+fn records_that_do_not_fit_together_or_are_newer_are_refused_at_the_start() {
+    let open = |change: &dyn Fn(&Memory)| {
+        let mut c = Cluster::of(1, 2);
+        c.settle();
+        change(&c.store);
+        let options = Options { bootstrap: None, silent_after: Duration::from_secs(3) };
+        match Core::open(Box::new(c.store.clone()), options, Time::default()) {
+            Err(error) => error,
+            Ok(_) => panic!("opened"),
+        }
+    };
+    let set = |store: &Memory, key: &str, value: Option<&'static [u8]>| {
+        let expected = store.get(key).unwrap().map_or(Version::ABSENT, |found| found.version);
+        store.commit(&[Edit { key: key.to_owned(), expected, value: value.map(bytes::Bytes::from_static) }]).unwrap();
+    };
+    let newer = open(&|store| set(store, "table/0000000001", Some(b"\x63future")));
+    assert_eq!(newer.to_string(), "meta record table/0000000001 has format 99, this program knows 1");
+    let gap = open(&|store| set(store, "partition/0000000001/00001", None));
+    assert_eq!(gap.to_string(), "meta record table/0000000001 is damaged: 1 of its 2 partitions are there");
+    let counter = open(&|store| set(store, "next_table", None));
+    assert!(matches!(counter, StoreError::Damaged { .. }), "{counter}");
+}
+
+#[test]
+fn what_waits_is_seen_by_an_administrator() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    c.kill("n2");
+    c.pass(2000);
+    for name in ["n1", "n3"] {
+        c.report(name);
+    }
+    c.pass(2000);
+    let view = c.view();
+    let n2 = view.nodes.iter().find(|node| node.node.name() == "n2").unwrap();
+    assert!(!n2.alive && n2.silent >= Duration::from_secs(4));
+    assert_eq!(view.tables[0].healthy, 0);
+    let partition: PartitionId = view.partitions[0].partition;
+    assert_eq!((partition, view.partitions[0].replicas.len()), (p(0), 3));
+}
