@@ -1,0 +1,325 @@
+//! The router against nodes that do what a test tells them. Time is tokio's, paused: no test sleeps.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use client::router::{Options, Router};
+use client::session::Session;
+use net::service::{CallError, Network, Pending, Service};
+use parking_lot::Mutex;
+use types::args::Args;
+use types::group::{GroupConfig, TableRouting};
+use types::id::{Ballot, NodeId, RequestId, TableId};
+use types::slot::Slot;
+use types::txn::{Call, CommandId, Database, Proto};
+use wire::rpc::{ControlRequest, ControlResponse, Execute, Executed, Outcome, Refusal, Replicate};
+
+/// What a node does with one request.
+enum Do {
+    Reply,
+    Refuse(Refusal),
+    Fail(CallError),
+    Hang,
+    /// Replies to all calls but those of this partition.
+    RefusePartition(u32, Refusal),
+}
+
+#[derive(Default)]
+struct Node {
+    name: String,
+    /// What to do next; replies when empty.
+    script: Mutex<Vec<Do>>,
+    seen: Mutex<Vec<(RequestId, Vec<String>)>>,
+    hanging: Mutex<Vec<tokio::sync::oneshot::Sender<Result<Executed, CallError>>>>,
+}
+
+impl Node {
+    fn script(&self, mut steps: Vec<Do>) {
+        steps.reverse();
+        *self.script.lock() = steps;
+    }
+
+    fn seen(&self) -> Vec<Vec<String>> {
+        self.seen.lock().iter().map(|(_, calls)| calls.clone()).collect()
+    }
+}
+
+impl Service for Node {
+    fn execute(&self, request: Execute) -> Pending<Executed> {
+        let names = request.calls.iter().map(|(p, call)| format!("{p}:{}", call.args.at(0).escape_ascii())).collect();
+        self.seen.lock().push((request.request, names));
+        let reply = |call: &Call| Outcome::Reply(Bytes::from(format!("{}@{}", call.args.at(0).escape_ascii(), self.name)));
+        let step = self.script.lock().pop().unwrap_or(Do::Reply);
+        let outcomes = match step {
+            Do::Reply => request.calls.iter().map(|(_, call)| reply(call)).collect(),
+            Do::Refuse(refusal) => request.calls.iter().map(|_| Outcome::Refused(refusal)).collect(),
+            Do::RefusePartition(refused, refusal) => {
+                request.calls.iter().map(|(p, call)| if *p == refused { Outcome::Refused(refusal) } else { reply(call) }).collect()
+            }
+            Do::Fail(error) => return Pending::ready(Err(error)),
+            Do::Hang => {
+                let (sender, pending) = Pending::waiting();
+                self.hanging.lock().push(sender);
+                return pending;
+            }
+        };
+        Pending::ready(Ok(Executed { outcomes }))
+    }
+
+    fn replicate(&self, _: Replicate) {}
+
+    fn control(&self, _: ControlRequest, _: Duration) -> Pending<ControlResponse> {
+        Pending::ready(Err(CallError::NotOffered))
+    }
+}
+
+struct Meta {
+    routing: Mutex<TableRouting>,
+    asked: Mutex<u32>,
+}
+
+impl Service for Meta {
+    fn execute(&self, _: Execute) -> Pending<Executed> {
+        Pending::ready(Err(CallError::NotOffered))
+    }
+
+    fn replicate(&self, _: Replicate) {}
+
+    fn control(&self, request: ControlRequest, _: Duration) -> Pending<ControlResponse> {
+        *self.asked.lock() += 1;
+        let routing = self.routing.lock().clone();
+        match request {
+            ControlRequest::Route { known, .. } if known == routing.version => Pending::ready(Ok(ControlResponse::Unchanged)),
+            ControlRequest::Route { .. } => Pending::ready(Ok(ControlResponse::Routing(routing))),
+            _ => Pending::ready(Err(CallError::NotOffered)),
+        }
+    }
+}
+
+struct World {
+    nodes: HashMap<String, Arc<Node>>,
+    meta: Arc<Meta>,
+    router: Router,
+    session: Session,
+}
+
+struct Net(HashMap<String, Arc<Node>>);
+
+impl Network for Net {
+    fn node(&self, node: &NodeId, _: &str) -> Arc<dyn Service> {
+        Arc::clone(&self.0[node.name()]) as Arc<dyn Service>
+    }
+
+    fn address(&self, _: &str) -> Arc<dyn Service> {
+        unreachable!("metas are handed in")
+    }
+}
+
+/// Partitions with these primaries.
+fn routing(version: u64, primaries: &[&str]) -> TableRouting {
+    let group = |name: &&str| GroupConfig { ballot: Ballot(version), primary: Some(NodeId::new(name)), secondaries: Vec::new() };
+    TableRouting {
+        table: TableId(1),
+        name: "t".to_owned(),
+        version,
+        partitions: primaries.iter().map(group).collect(),
+        addresses: ["a", "b", "c"].map(|name| (NodeId::new(name), format!("{name}:1"))).to_vec(),
+    }
+}
+
+impl World {
+    async fn of(primaries: &[&str]) -> World {
+        let node = |name: &str| (name.to_owned(), Arc::new(Node { name: name.to_owned(), ..Node::default() }));
+        let nodes: HashMap<_, _> = ["a", "b", "c"].map(node).into();
+        let meta = Arc::new(Meta { routing: Mutex::new(routing(1, primaries)), asked: Mutex::new(0) });
+        let metas = vec![Arc::clone(&meta) as Arc<dyn Service>];
+        let router = Router::new(Arc::new(Net(nodes.clone())), metas, "t", Options::default());
+        assert!(router.ready().await);
+        World { nodes, meta, router, session: Session::new(42) }
+    }
+
+    fn node(&self, name: &str) -> &Node {
+        &self.nodes[name]
+    }
+
+    /// Runs calls written `partition:name`; replies come as text, refusals as their names.
+    async fn run(&mut self, calls: &[&str]) -> Vec<String> {
+        let calls: Vec<(u32, Call)> = calls
+            .iter()
+            .map(|text| {
+                let (partition, name) = text.split_once(':').unwrap();
+                let args = Args::copied([name]);
+                (partition.parse().unwrap(), Call { command: CommandId(0), database: Database(0), proto: Proto::Resp2, args })
+            })
+            .collect();
+        let outcomes = self.router.execute(&mut self.session, &calls).await;
+        let show = |outcome: Outcome| match outcome {
+            Outcome::Reply(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            Outcome::Refused(refusal) => format!("{refusal:?}"),
+        };
+        outcomes.into_iter().map(show).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_one_node_travel_as_they_are() {
+    let mut w = World::of(&["a", "a"]).await;
+    assert_eq!(w.run(&["0:x", "1:y", "0:z"]).await, ["x@a", "y@a", "z@a"]);
+    assert_eq!(w.node("a").seen(), [["0:x", "1:y", "0:z"]]);
+    assert_eq!(w.router.retries(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_several_nodes_are_sent_at_once_and_answered_in_order() {
+    let mut w = World::of(&["a", "b", "c"]).await;
+    assert_eq!(w.run(&["2:u", "0:v", "2:w", "1:x"]).await, ["u@c", "v@a", "w@c", "x@b"]);
+    assert_eq!(w.node("c").seen(), [["2:u", "2:w"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_meets_a_former_primary_follows_the_new_one_under_the_same_id() {
+    let mut w = World::of(&["a", "a"]).await;
+    *w.meta.routing.lock() = routing(2, &["b", "a"]);
+    w.node("a").script((0..3).map(|_| Do::RefusePartition(0, Refusal::NotPrimary)).collect());
+    assert_eq!(w.run(&["0:x", "1:y", "0:z"]).await, ["x@b", "y@a", "z@b"]);
+    assert_eq!(w.node("b").seen(), [["0:x", "0:z"]]);
+    let first = w.node("a").seen.lock()[0].0;
+    assert_eq!(w.node("b").seen.lock()[0].0, first);
+    assert_eq!(w.run(&["0:x"]).await, ["x@b"]);
+    assert_eq!(w.node("b").seen.lock()[1].0.number, first.number + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_node_refuses_for_now_is_tried_again() {
+    for refusal in [Refusal::NotReady, Refusal::Busy, Refusal::Expired, Refusal::Unknown] {
+        let mut w = World::of(&["a"]).await;
+        w.node("a").script(vec![Do::Refuse(refusal), Do::Refuse(refusal)]);
+        assert_eq!(w.run(&["0:x"]).await, ["x@a"], "{refusal:?}");
+        assert_eq!(w.router.retries(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_will_not_change_is_not_tried_again() {
+    for refusal in [Refusal::DiskFull, Refusal::TooLarge, Refusal::UnknownCommand] {
+        let mut w = World::of(&["a"]).await;
+        w.node("a").script(vec![Do::Refuse(refusal)]);
+        assert_eq!(w.run(&["0:x"]).await, [format!("{refusal:?}")]);
+        assert_eq!(w.router.retries(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_connection_and_a_node_that_hangs_are_asked_again() {
+    for first in [Do::Fail(CallError::Broken("a".into())), Do::Fail(CallError::Unreachable("a".into())), Do::Hang] {
+        let mut w = World::of(&["a"]).await;
+        w.node("a").script(vec![first, Do::Fail(CallError::Overloaded)]);
+        assert_eq!(w.run(&["0:x"]).await, ["x@a"]);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test measures tokio's own clock")]
+#[tokio::test(start_paused = true)]
+async fn when_patience_ends_a_call_that_may_have_run_is_unknown_and_one_that_cannot_have_is_not() {
+    let started = tokio::time::Instant::now();
+    let mut w = World::of(&["a", "b"]).await;
+    let refuse = |n| (0..n).map(|_| Do::Refuse(Refusal::NotReady));
+    w.node("a").script(std::iter::once(Do::Fail(CallError::Broken("a".into()))).chain(refuse(1000)).collect());
+    w.node("b").script(refuse(1000).collect());
+    assert_eq!(w.run(&["0:x", "1:y"]).await, ["Unknown", "NotReady"]);
+    let took = started.elapsed();
+    assert!(took > Duration::from_secs(9) && took <= Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_with_too_few_outcomes_leaves_everything_unknown_until_the_next() {
+    struct Short(Node);
+    impl Service for Short {
+        fn execute(&self, request: Execute) -> Pending<Executed> {
+            if self.0.seen.lock().is_empty() {
+                drop(self.0.execute(request));
+                return Pending::ready(Ok(Executed { outcomes: Vec::new() }));
+            }
+            self.0.execute(request)
+        }
+        fn replicate(&self, _: Replicate) {}
+        fn control(&self, _: ControlRequest, _: Duration) -> Pending<ControlResponse> {
+            Pending::ready(Ok(ControlResponse::Routing(routing(1, &["a"]))))
+        }
+    }
+    struct One(Arc<Short>);
+    impl Network for One {
+        fn node(&self, _: &NodeId, _: &str) -> Arc<dyn Service> {
+            Arc::clone(&self.0) as Arc<dyn Service>
+        }
+        fn address(&self, _: &str) -> Arc<dyn Service> {
+            Arc::clone(&self.0) as Arc<dyn Service>
+        }
+    }
+    let node = Arc::new(Short(Node::default()));
+    let router = Router::new(Arc::new(One(Arc::clone(&node))), vec![Arc::clone(&node) as Arc<dyn Service>], "t", Options::default());
+    assert!(router.ready().await);
+    let call = Call { command: CommandId(0), database: Database(0), proto: Proto::Resp2, args: Args::copied(["x"]) };
+    let outcomes = router.execute(&mut Session::new(1), &[(0, call)]).await;
+    assert_eq!(outcomes, [Outcome::Reply(Bytes::from_static(b"x@"))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_without_a_primary_is_waited_for() {
+    let mut w = World::of(&["a", "a"]).await;
+    let mut without = routing(2, &["a", "a"]);
+    without.partitions[1].primary = None;
+    *w.meta.routing.lock() = without;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    w.router.refresh().await.unwrap();
+    let meta = Arc::clone(&w.meta);
+    let healed = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        *meta.routing.lock() = routing(3, &["a", "b"]);
+    };
+    let (replies, ()) = tokio::join!(w.run(&["0:x", "1:y"]), healed);
+    assert_eq!(replies, ["x@a", "y@b"]);
+    assert_eq!(w.node("a").seen(), [["0:x"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_sessions_that_are_refused_ask_the_meta_server_once() {
+    let w = World::of(&["a"]).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = *w.meta.asked.lock();
+    let asking = (0..100).map(|_| w.router.refresh());
+    for asked in asking {
+        asked.await.unwrap();
+    }
+    assert_eq!(*w.meta.asked.lock(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_table_never_replaces_a_newer_one() {
+    let w = World::of(&["a"]).await;
+    *w.meta.routing.lock() = routing(5, &["b"]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    w.router.refresh().await.unwrap();
+    *w.meta.routing.lock() = routing(4, &["c", "c"]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    w.router.refresh().await.unwrap();
+    assert_eq!((w.router.routes().version(), w.router.routes().partitions()), (5, 1));
+    assert_eq!(w.router.routes().partition_of(Slot::of(b"foo")), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_background_loop_hears_of_changes_and_stops() {
+    let w = World::of(&["a"]).await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let change = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        *w.meta.routing.lock() = routing(2, &["b", "c"]);
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert_eq!(w.router.routes().partitions(), 2);
+        stop.cancel();
+    };
+    tokio::join!(w.router.run(stop.clone()), change);
+}
