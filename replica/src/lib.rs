@@ -16,13 +16,14 @@ pub mod metrics;
 pub mod node;
 
 mod body;
-mod election;
 mod frame;
 mod partition;
 mod pool;
 mod queue;
 mod record;
 mod recovery;
+mod rehearsal;
 mod report;
 mod sessions;
 mod shard;
+mod sweep;

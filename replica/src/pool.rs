@@ -80,7 +80,15 @@ mod tests {
         let (release, gate) = sync_channel::<()>(0);
         pool.submit(move || gate.recv().expect("released")).expect("room");
         let mut queued = 0;
-        while pool.submit({ let done = Arc::clone(&done); move || { done.fetch_add(1, Ordering::SeqCst); } }).is_ok() {
+        while pool
+            .submit({
+                let done = Arc::clone(&done);
+                move || {
+                    done.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+            .is_ok()
+        {
             queued += 1;
             assert!(queued <= 3, "the queue is not bounded");
         }

@@ -41,13 +41,8 @@ mod tests {
     #[test]
     fn a_mutation_survives_the_round_trip() {
         let partition = PartitionId { table: TableId(1), index: 3 };
-        let mutation = Mutation {
-            ballot: Ballot(3),
-            decree: Decree(9),
-            committed: Decree(8),
-            fence: true,
-            body: Bytes::from_static(b"body"),
-        };
+        let mutation =
+            Mutation { ballot: Ballot(3), decree: Decree(9), committed: Decree(8), fence: true, body: Bytes::from_static(b"body") };
         assert_eq!(decode(encode(partition, &mutation)), Some(mutation));
         assert_eq!(decode(Record { partition, decree: Decree(1), body: Bytes::from_static(b"\x02short") }), None);
     }

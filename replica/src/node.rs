@@ -1,0 +1,465 @@
+//! A replica node: its data directory, its partitions, and what it offers to proxies, peers and the meta server.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use engine::shared::Shared;
+use engine::state::StateStore;
+use engine::store::Tier;
+use engine::txn::Reader;
+use net::service::{CallError, Network, Pending, Service};
+use parking_lot::Mutex;
+use pegasus_log::log::Log;
+use smallvec::SmallVec;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use types::id::{NodeId, PartitionId, TableId};
+use types::txn::{Abort, Call, Coprocessor};
+use wire::rpc::{Assignment, ControlRequest, ControlResponse, Execute, Executed, NodeReport, Outcome, Refusal, Replicate};
+
+use crate::clock::Clock;
+use crate::frame::Frame;
+use crate::metrics::Metrics;
+use crate::partition::View;
+use crate::pool::Pool;
+use crate::queue::Group;
+use crate::recovery::{self, OpenError};
+use crate::report;
+use crate::shard::{Event, Inbox, InboxLimits, Shard, Tools};
+
+/// What a node is told at its start.
+#[derive(Clone)]
+pub struct NodeOptions {
+    /// Its name.
+    pub node: NodeId,
+    /// Its failure domain; empty for none.
+    pub zone: String,
+    /// Where others reach it: `host:port`.
+    pub address: String,
+    /// Directory of its log and stores.
+    pub data: PathBuf,
+    /// Random, new with every start of the process.
+    pub incarnation: u64,
+    /// Threads that read from the disk, and flush.
+    pub pool_threads: usize,
+    /// Mutations of one partition under way at once.
+    pub pipeline_max: usize,
+    /// Requests that may wait at one shard.
+    pub queue_max: usize,
+    /// Client sessions a partition remembers the last write of.
+    pub sessions_max: usize,
+    /// The log's options.
+    pub log: pegasus_log::options::Options,
+}
+
+/// What a node works with, besides its options.
+#[derive(Clone)]
+pub struct NodeWorld {
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// What runs commands.
+    pub coprocessor: Arc<dyn Coprocessor>,
+    /// How other nodes are reached.
+    pub network: Arc<dyn Network>,
+    /// The meta server.
+    pub meta: Arc<dyn Service>,
+    /// Memory that all stores of the process share.
+    pub shared: Shared,
+    /// A runtime for each shard; partitions are dealt out over them.
+    pub runtimes: Vec<Handle>,
+}
+
+/// A replica node. Offers [`Service`]; [`Node::close`] ends it.
+pub struct Node {
+    pub(crate) options: NodeOptions,
+    pub(crate) world: NodeWorld,
+    pub(crate) log: Arc<Log>,
+    pub(crate) pool: Arc<Pool>,
+    /// `None` once closed.
+    state: Mutex<Option<StateStore>>,
+    pub(crate) stop: CancellationToken,
+    inboxes: Vec<Inbox>,
+    limits: InboxLimits,
+    views: ArcSwap<Views>,
+    metrics: Arc<Metrics>,
+    seeds: AtomicU64,
+    news: Notify,
+}
+
+/// Views and inboxes of a table's partitions, by index.
+type Views = HashMap<TableId, Vec<Option<(Arc<View>, Inbox)>>>;
+
+impl Node {
+    /// Opens the node's data directory, recovers every replica in it and starts reporting to the meta server. Blocks for as long as
+    /// reading the log takes.
+    ///
+    /// # Errors
+    /// A directory that is in use, of another version or another node, or damaged; a disk that fails.
+    pub fn open(options: NodeOptions, world: NodeWorld) -> Result<Arc<Node>, OpenError> {
+        let recovered = recovery::open(&options, &world)?;
+        let pool = Arc::new(Pool::new(&format!("{}-disk", options.node), options.pool_threads, POOL_QUEUE).map_err(OpenError::Thread)?);
+        let log = Arc::new(recovered.log);
+        let metrics = Arc::new(Metrics::default());
+        let limits = InboxLimits { groups: options.queue_max, bytes: QUEUE_BYTES, messages: QUEUE_MESSAGES };
+        let mut inboxes = Vec::new();
+        for runtime in &world.runtimes {
+            let (shard, inbox) = Shard::new(Tools {
+                node: options.node.clone(),
+                clock: Arc::clone(&world.clock),
+                coprocessor: Arc::clone(&world.coprocessor),
+                log: Arc::clone(&log),
+                network: Arc::clone(&world.network),
+                pool: Arc::clone(&pool),
+                metrics: Arc::clone(&metrics),
+            });
+            runtime.spawn(shard.run());
+            inboxes.push(inbox);
+        }
+        let node = Arc::new(Node {
+            log,
+            pool,
+            state: Mutex::new(Some(recovered.state)),
+            stop: CancellationToken::new(),
+            inboxes,
+            limits,
+            views: ArcSwap::default(),
+            metrics,
+            seeds: AtomicU64::new(options.incarnation | 1),
+            news: Notify::new(),
+            options,
+            world,
+        });
+        for (view, partition) in recovered.replicas {
+            node.add(view, partition);
+        }
+        let reporter = Arc::clone(&node);
+        node.world.runtimes[0].spawn(report::run(reporter));
+        Ok(node)
+    }
+
+    /// Takes nothing new, finishes what is under way, flushes the stores and closes the log. Gives up waiting for peers after `patience`.
+    pub async fn close(&self, patience: Duration) {
+        self.stop.cancel();
+        let closing = self.inboxes.iter().map(|inbox| {
+            let (done, closed) = oneshot::channel();
+            inbox.send(Event::Close(done));
+            closed
+        });
+        for closed in closing.collect::<Vec<_>>() {
+            if tokio::time::timeout(patience, closed).await.is_err() {
+                warn!(node = %self.options.node, "closing with writes under way");
+            }
+        }
+        let (done, flushed) = oneshot::channel();
+        let views: Vec<_> = self.all_views();
+        let job = move || {
+            for view in views {
+                if let Some(store) = &view.store
+                    && let Err(error) = store.flush()
+                {
+                    warn!(partition = %view.id, %error, "flush at closing");
+                }
+            }
+            let _ = done.send(());
+        };
+        if self.pool.submit(job).is_ok() {
+            let _ = flushed.await;
+        }
+        self.trim();
+        self.log.close();
+        // Whoever still holds the node holds nothing of its files.
+        self.views.store(Arc::default());
+        self.state.lock().take();
+        info!(node = %self.options.node, "closed");
+    }
+
+    /// What the node counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The node's name.
+    pub fn name(&self) -> &NodeId {
+        &self.options.node
+    }
+
+    /// How the log is doing.
+    pub fn log_stats(&self) -> pegasus_log::log::Stats {
+        self.log.stats()
+    }
+
+    /// State of each replica, by partition.
+    pub fn replicas(&self) -> Vec<wire::rpc::ReplicaReport> {
+        self.all_views().iter().map(|view| view.report()).collect()
+    }
+
+    /// What the meta server is told.
+    pub(crate) fn report(&self) -> NodeReport {
+        NodeReport {
+            node: self.options.node.clone(),
+            address: self.options.address.clone(),
+            zone: self.options.zone.clone(),
+            incarnation: self.options.incarnation,
+            replicas: self.replicas(),
+        }
+    }
+
+    /// Carries out assignments: a new ballot goes to the disk first, then to the partition's owner. Blocks: runs on the pool.
+    pub(crate) fn configure(&self, assignments: Vec<Assignment>) {
+        // Assignments are carried out one at a time.
+        let state = self.state.lock();
+        let Some(state) = &*state else { return };
+        for assignment in assignments {
+            if self.stop.is_cancelled() {
+                return;
+            }
+            let id = assignment.partition;
+            let known = self.view(id);
+            if known.as_ref().is_some_and(|(view, _)| view.store.is_none() || view.report().ballot >= assignment.config.ballot) {
+                continue;
+            }
+            match recovery::assign(&self.options, &self.world, state, &assignment, known.is_some()) {
+                Ok(None) => {}
+                Ok(Some((view, partition))) => self.add(view, partition),
+                Err(error) => {
+                    warn!(partition = %id, %error, "cannot take part in the group");
+                    continue;
+                }
+            }
+            if let Some((_, inbox)) = self.view(id) {
+                inbox.send(Event::Configure(assignment));
+            }
+        }
+    }
+
+    /// Tells the log what the stores have made durable, and flushes the store that holds the log back when it is too large. Blocks.
+    pub(crate) fn maintain(&self) {
+        self.trim();
+        let mut rounds = 0;
+        while self.log.stats().over && rounds < self.all_views().len() {
+            rounds += 1;
+            let Some((id, _)) = self.log.oldest_blocking() else { return };
+            let Some((view, _)) = self.view(id) else {
+                self.log.forget(id);
+                continue;
+            };
+            let Some(store) = &view.store else { return };
+            match store.flush() {
+                Ok(durable) => self.log.trim(id, durable),
+                Err(error) => {
+                    warn!(partition = %id, %error, "flush to trim the log");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn trim(&self) {
+        for view in self.all_views() {
+            if let Some(store) = &view.store {
+                match store.durable() {
+                    Ok(durable) => self.log.trim(view.id, durable),
+                    Err(error) => warn!(partition = %view.id, %error, "ask what is durable"),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn all_views(&self) -> Vec<Arc<View>> {
+        self.views.load().values().flatten().flatten().map(|(view, _)| Arc::clone(view)).collect()
+    }
+
+    fn view(&self, id: PartitionId) -> Option<(Arc<View>, Inbox)> {
+        self.views.load().get(&id.table)?.get(id.index as usize)?.clone()
+    }
+
+    /// Deals a replica out to a shard and makes it visible.
+    fn add(&self, view: Arc<View>, partition: Option<crate::partition::Partition>) {
+        let id = view.id;
+        let inbox = self.inboxes[id.index as usize % self.inboxes.len()].clone();
+        if let Some(partition) = partition {
+            inbox.send(Event::Open(Box::new(partition)));
+        }
+        self.views.rcu(|views| {
+            let mut views = Views::clone(views);
+            let table = views.entry(id.table).or_default();
+            if table.len() <= id.index as usize {
+                table.resize(id.index as usize + 1, None);
+            }
+            table[id.index as usize] = Some((Arc::clone(&view), inbox.clone()));
+            views
+        });
+    }
+
+    /// A seed for one command's random numbers.
+    fn seed(&self) -> u64 {
+        self.seeds.fetch_add(SEED_STEP, Ordering::Relaxed)
+    }
+
+    /// Wakes the reporter: the meta server has news.
+    fn wake_reporter(&self) {
+        self.news.notify_one();
+    }
+
+    pub(crate) async fn woken(&self) {
+        self.news.notified().await;
+    }
+
+    /// Runs reads that need the disk, elsewhere.
+    fn read_cold(&self, view: Arc<View>, calls: SmallVec<[(u32, Call); 1]>, frame: Arc<Frame>) {
+        Metrics::add(&self.metrics.reads_cold, calls.len());
+        let coprocessor = Arc::clone(&self.world.coprocessor);
+        let clock = Arc::clone(&self.world.clock);
+        let places: SmallVec<[u32; 4]> = calls.iter().map(|(place, _)| *place).collect();
+        let refused = Arc::clone(&frame);
+        let seed = self.seed();
+        let job = move || {
+            let outcomes = calls.into_iter().map(|(place, call)| {
+                let outcome = view.readable().and_then(|store| {
+                    let mut reply = Vec::new();
+                    match coprocessor.execute(&mut Reader::new(store, Tier::Disk, clock.unix(), seed), &call, &mut reply) {
+                        Ok(()) => Ok(Outcome::Reply(reply.into())),
+                        Err(error) => {
+                            warn!(partition = %view.id, %error, "read");
+                            Err(Refusal::NotPrimary)
+                        }
+                    }
+                });
+                (place, outcome.unwrap_or_else(Outcome::Refused))
+            });
+            frame.fill(outcomes.collect::<Vec<_>>());
+        };
+        if self.pool.submit(job).is_err() {
+            refused.refuse(places, Refusal::Busy);
+        }
+    }
+}
+
+impl Service for Node {
+    /// Reads run here and now, where their data is in memory; the calls of a partition that is also written go to its owner, all of
+    /// them, so that a read sees the writes before it.
+    fn execute(&self, request: Execute) -> Pending<Executed> {
+        let views = self.views.load();
+        let table = views.get(&request.table).map_or(&[][..], Vec::as_slice);
+        let coprocessor = &*self.world.coprocessor;
+        let mut written: SmallVec<[u32; 8]> = SmallVec::new();
+        for (index, call) in &request.calls {
+            if coprocessor.writes(call.command) && !written.contains(index) {
+                written.push(*index);
+            }
+        }
+        let now = self.world.clock.unix();
+        let mut outcomes = Vec::with_capacity(request.calls.len());
+        let mut hot = 0;
+        let mut later: SmallVec<[(u32, Later); 4]> = SmallVec::new();
+        let mut missing = 0;
+        for (place, (index, call)) in request.calls.into_iter().enumerate() {
+            let place = place as u32;
+            let Some((view, inbox)) = table.get(index as usize).and_then(Option::as_ref) else {
+                outcomes.push(Outcome::Refused(Refusal::NotPrimary));
+                continue;
+            };
+            let write = written.contains(&index);
+            let outcome = match (call.command == wire::rpc::UNRESOLVED, view.readable()) {
+                (true, _) => Some(Outcome::Refused(Refusal::UnknownCommand)),
+                (_, Err(refusal)) => Some(Outcome::Refused(refusal)),
+                (_, Ok(_)) if write => None,
+                (_, Ok(store)) => {
+                    let mut reply = Vec::new();
+                    match coprocessor.execute(&mut Reader::new(store, Tier::Memory, now, self.seed()), &call, &mut reply) {
+                        Ok(()) => {
+                            hot += 1;
+                            Some(Outcome::Reply(reply.into()))
+                        }
+                        Err(Abort::Cold) => None,
+                        Err(Abort::Storage(error)) => {
+                            warn!(partition = %view.id, %error, "read");
+                            Some(Outcome::Refused(Refusal::NotPrimary))
+                        }
+                    }
+                }
+            };
+            // A place to be filled later holds what it will say if everything goes wrong.
+            let here = outcome.is_some();
+            outcomes.push(outcome.unwrap_or(Outcome::Refused(Refusal::Unknown)));
+            if !here {
+                missing += 1;
+                match later.iter_mut().find(|(i, _)| *i == index) {
+                    Some((_, group)) => group.calls.push((place, call)),
+                    None => {
+                        let calls = SmallVec::from_iter([(place, call)]);
+                        later.push((index, Later { view: Arc::clone(view), inbox: inbox.clone(), write, calls }));
+                    }
+                }
+            }
+        }
+        Metrics::add(&self.metrics.reads_hot, hot);
+        if missing == 0 {
+            return Pending::ready(Ok(Executed { outcomes }));
+        }
+        let deadline = self.world.clock.now() + request.patience;
+        let (frame, pending) = Frame::new(outcomes, missing);
+        for (_, Later { view, inbox, write, calls }) in later {
+            if write {
+                let asker = Some((request.request, Arc::clone(&frame)));
+                inbox.submit(&self.limits, view.id, Group { calls, writes: true, asker, deadline, cold: 0, ticket: None });
+            } else {
+                self.read_cold(view, calls, Arc::clone(&frame));
+            }
+        }
+        pending
+    }
+
+    fn replicate(&self, batch: Replicate) {
+        let mut by_shard: SmallVec<[Vec<_>; 4]> = SmallVec::from_iter((0..self.inboxes.len()).map(|_| Vec::new()));
+        for (id, message) in batch.messages {
+            by_shard[id.index as usize % self.inboxes.len()].push((id, message));
+        }
+        for (inbox, messages) in self.inboxes.iter().zip(by_shard) {
+            let count = messages.len();
+            if count > 0 && !inbox.deliver(&self.limits, batch.from.clone(), messages) {
+                Metrics::add(&self.metrics.messages_dropped, count);
+            }
+        }
+    }
+
+    fn control(&self, request: ControlRequest, _patience: Duration) -> Pending<ControlResponse> {
+        match request {
+            ControlRequest::Ping => Pending::ready(Ok(ControlResponse::Done)),
+            // The answer to the next report says the same and is carried out off this thread.
+            ControlRequest::Configure(_) => {
+                self.wake_reporter();
+                Pending::ready(Ok(ControlResponse::Done))
+            }
+            _ => Pending::ready(Err(CallError::NotOffered)),
+        }
+    }
+}
+
+/// Calls of one partition that cannot be answered at once.
+struct Later {
+    view: Arc<View>,
+    inbox: Inbox,
+    write: bool,
+    calls: SmallVec<[(u32, Call); 1]>,
+}
+
+/// Where a partition's store lives.
+pub(crate) fn store_directory(data: &Path, id: PartitionId) -> PathBuf {
+    data.join(format!("store/{id}"))
+}
+
+/// Between two seeds (an odd number: all seeds come up).
+const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+/// Jobs that may wait for the pool.
+const POOL_QUEUE: usize = 4096;
+/// Bytes of requests that may wait at one shard.
+const QUEUE_BYTES: usize = 256 << 20;
+/// Batches of messages that may wait at one shard: what is dropped is sent again.
+const QUEUE_MESSAGES: usize = 4096;

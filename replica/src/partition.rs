@@ -1,0 +1,454 @@
+//! One replica of one partition: its PacificA core, its store, what waits at it.
+//!
+//! ```text
+//!   queue ──evaluate──▶ batch ──seal──▶ core ──Log, Send──▶ shard
+//!                                        │ Apply
+//!                                        ▼
+//!                        store.apply ──▶ sessions ──▶ answers
+//! ```
+//! Owned by one shard. Readers on other threads see only [`View`].
+//! Invariant: an answer leaves when the mutation that holds its writes, or the last one its reads may have seen, is applied here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use engine::error::ApplyError;
+use engine::overlay::Overlay;
+use engine::store::{Store, Tier};
+use engine::txn::{Context as TxnContext, Txn};
+use engine::write_set::WriteSet;
+use pacifica::message::{Message, Mutation};
+use pacifica::replica::{Blocked, Input, LogToken, Output, Replica, Role};
+use tracing::{error, info};
+use types::group::GroupConfig;
+use types::id::{NodeId, PartitionId};
+use types::time::{Time, UnixMs};
+use types::txn::{Abort, Coprocessor};
+use wire::rpc::{Refusal, ReplicaReport, ReplicaState};
+
+use crate::body::Body;
+use crate::frame::Replies;
+use crate::metrics::Metrics;
+use crate::queue::{Answer, AnswerKind, Answers, Group};
+use crate::sessions::{Seen, Sessions};
+
+/// What other threads may see of a replica.
+pub(crate) struct View {
+    pub(crate) id: PartitionId,
+    /// `None`: the store could not be opened.
+    pub(crate) store: Option<Arc<Store>>,
+    state: AtomicU8,
+    ballot: AtomicU64,
+    prepared_ballot: AtomicU64,
+    prepared: AtomicU64,
+    committed: AtomicU64,
+}
+
+impl View {
+    pub(crate) fn new(id: PartitionId, store: Option<Arc<Store>>) -> View {
+        let state = if store.is_some() { ReplicaState::Waiting } else { ReplicaState::Failed };
+        let zero = || AtomicU64::new(0);
+        View { id, store, state: AtomicU8::new(state as u8), ballot: zero(), prepared_ballot: zero(), prepared: zero(), committed: zero() }
+    }
+
+    /// The store, if reads may be served from it now. The read path's lease check belongs here.
+    pub(crate) fn readable(&self) -> Result<&Arc<Store>, Refusal> {
+        match (self.state(), &self.store) {
+            (ReplicaState::Primary, Some(store)) => Ok(store),
+            (ReplicaState::Reconciling | ReplicaState::Waiting, _) => Err(Refusal::NotReady),
+            _ => Err(Refusal::NotPrimary),
+        }
+    }
+
+    pub(crate) fn state(&self) -> ReplicaState {
+        match self.state.load(Ordering::Acquire) {
+            s if s == ReplicaState::Waiting as u8 => ReplicaState::Waiting,
+            s if s == ReplicaState::Reconciling as u8 => ReplicaState::Reconciling,
+            s if s == ReplicaState::Primary as u8 => ReplicaState::Primary,
+            s if s == ReplicaState::Secondary as u8 => ReplicaState::Secondary,
+            _ => ReplicaState::Failed,
+        }
+    }
+
+    pub(crate) fn fail(&self) {
+        self.state.store(ReplicaState::Failed as u8, Ordering::Release);
+    }
+
+    pub(crate) fn report(&self) -> ReplicaReport {
+        let decree = |a: &AtomicU64| types::id::Decree(a.load(Ordering::Acquire));
+        let ballot = |a: &AtomicU64| types::id::Ballot(a.load(Ordering::Acquire));
+        ReplicaReport {
+            partition: self.id,
+            ballot: ballot(&self.ballot),
+            prepared_ballot: ballot(&self.prepared_ballot),
+            prepared: decree(&self.prepared),
+            committed: decree(&self.committed),
+            state: self.state(),
+        }
+    }
+}
+
+/// What a partition needs of its shard while it works.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Time,
+    pub(crate) unix: UnixMs,
+    pub(crate) coprocessor: &'a dyn Coprocessor,
+    pub(crate) metrics: &'a Metrics,
+    /// Whether the log takes no more for now: its disk is full, or its queue is.
+    pub(crate) log_stalled: Option<Refusal>,
+    /// What the partition wants done.
+    pub(crate) out: &'a mut Wishes,
+}
+
+/// What partitions want done; the shard gathers them for all its partitions and does each kind at once.
+#[derive(Default)]
+pub(crate) struct Wishes {
+    pub(crate) log: Vec<(PartitionId, LogToken, Mutation)>,
+    pub(crate) send: Vec<(PartitionId, NodeId, Message)>,
+    /// Partitions whose next group's data has to be read from the disk first, with that group's calls.
+    pub(crate) warm: Vec<(PartitionId, Arc<Store>, Vec<types::txn::Call>)>,
+}
+
+/// One replica.
+pub(crate) struct Partition {
+    pub(crate) view: Arc<View>,
+    store: Arc<Store>,
+    core: Replica,
+    overlay: Overlay,
+    queue: VecDeque<Group>,
+    answers: Answers,
+    sessions: Sessions,
+    to_apply: Vec<Mutation>,
+    outputs: Vec<Output>,
+    /// Starts the random numbers of each overlay.
+    seed: u64,
+    /// Primary, and all that was prepared before is applied: the overlay and readers may build on the store.
+    serving: bool,
+    warming: bool,
+    failed: bool,
+}
+
+impl Partition {
+    pub(crate) fn new(view: Arc<View>, store: Arc<Store>, core: Replica, sessions: Sessions, seed: u64) -> Partition {
+        let overlay = Overlay::new(&store, seed);
+        let partition = Partition {
+            view,
+            store,
+            core,
+            overlay,
+            queue: VecDeque::new(),
+            answers: Answers::default(),
+            sessions,
+            to_apply: Vec::new(),
+            outputs: Vec::new(),
+            seed,
+            serving: false,
+            warming: false,
+            failed: false,
+        };
+        partition.publish();
+        partition
+    }
+
+    pub(crate) fn id(&self) -> PartitionId {
+        self.view.id
+    }
+
+    /// When the core wants a tick.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        if self.failed { None } else { self.core.deadline() }
+    }
+
+    /// Whether nothing waits and nothing is under way.
+    pub(crate) fn idle(&self) -> bool {
+        self.failed || (self.queue.is_empty() && self.answers.is_empty())
+    }
+
+    pub(crate) fn enqueue(&mut self, group: Group) {
+        self.queue.push_back(group);
+    }
+
+    /// The data that the first group waits for is in memory now.
+    pub(crate) fn warmed(&mut self) {
+        self.warming = false;
+    }
+
+    pub(crate) fn step(&mut self, cx: &mut Context<'_>, input: Input) {
+        if self.failed {
+            return;
+        }
+        self.core.step(cx.now, input, &mut self.outputs);
+        self.perform(cx);
+    }
+
+    pub(crate) fn configure(&mut self, cx: &mut Context<'_>, config: GroupConfig) {
+        if self.failed || config.ballot <= self.core.ballot() {
+            return;
+        }
+        info!(partition = %self.id(), ballot = %config.ballot, primary = ?config.primary, secondaries = ?config.secondaries, "new configuration");
+        self.step(cx, Input::Configured(config));
+    }
+
+    /// Evaluates what is queued, applies what is committed, answers what can be answered.
+    pub(crate) fn run(&mut self, cx: &mut Context<'_>) {
+        self.apply(cx);
+        self.begin_to_serve();
+        while self.evaluate(cx) {
+            self.apply(cx);
+        }
+        self.apply(cx);
+        self.answer();
+        self.publish();
+    }
+
+    /// The replica cannot go on: it closes and stays closed; the process lives.
+    pub(crate) fn fail(&mut self, why: &dyn std::fmt::Display) {
+        if self.failed {
+            return;
+        }
+        error!(partition = %self.id(), error = %why, "replica closed");
+        self.failed = true;
+        self.view.fail();
+        self.give_up(Refusal::NotPrimary);
+    }
+
+    /// Refuses what waits: with `refusal` what was not begun, as unknown what was.
+    pub(crate) fn give_up(&mut self, refusal: Refusal) {
+        for group in self.queue.drain(..) {
+            group.refuse(refusal);
+        }
+        for answer in self.answers.drain() {
+            let begun = matches!(answer.kind, AnswerKind::Retry(_) | AnswerKind::Replies { writes: true, .. });
+            answer.refuse(if begun { Refusal::Unknown } else { refusal });
+        }
+    }
+
+    /// Makes one batch of the queue and seals it. Whether there may be more to do.
+    fn evaluate(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.failed || self.warming || self.queue.is_empty() {
+            return false;
+        }
+        match self.core.may_write() {
+            Ok(()) if !self.serving => return false, // the store is behind: its stall ends by itself
+            Ok(()) => {}
+            Err(Blocked::WindowFull) => return false,
+            Err(blocked) => {
+                let refusal = if blocked == Blocked::NotPrimary { Refusal::NotPrimary } else { Refusal::NotReady };
+                self.queue.drain(..).for_each(|group| group.refuse(refusal));
+                return false;
+            }
+        }
+        let decree = self.core.next_decree();
+        let mut writes = WriteSet::new();
+        let mut body = Body::default();
+        let mut answers = Vec::new();
+        while writes.len() < BATCH_BYTES
+            && answers.len() < BATCH_REQUESTS
+            && let Some(group) = self.queue.pop_front()
+        {
+            if group.deadline < cx.now {
+                group.refuse(Refusal::Expired);
+                continue;
+            }
+            if group.writes
+                && let Some(refusal) = cx.log_stalled
+            {
+                group.refuse(refusal);
+                continue;
+            }
+            if let Some((request, frame)) = group.asker.as_ref().filter(|_| group.writes) {
+                let kind = match self.sessions.look_up(*request) {
+                    Seen::Never => None,
+                    Seen::UnderWay(_) => Some(AnswerKind::Retry(*request)),
+                    Seen::Applied(replies) => Some(AnswerKind::Replies { replies, writes: true }),
+                    Seen::Superseded => {
+                        group.refuse(Refusal::Unknown);
+                        continue;
+                    }
+                };
+                if let Some(kind) = kind {
+                    Metrics::add(&cx.metrics.retries, 1);
+                    answers.push(Answer { frame: Arc::clone(frame), places: group.places().collect(), kind });
+                    continue;
+                }
+            }
+            let tier = if group.cold < COLD_ATTEMPTS { Tier::Memory } else { Tier::Disk };
+            let with = TxnContext { tier, now: cx.unix, decree };
+            let mut txn = Txn::begin(&self.store, &mut self.overlay, &mut writes, with);
+            match run_calls(cx.coprocessor, &mut txn, &group) {
+                Ok(replies) => {
+                    if txn.written() > MUTATION_BYTES {
+                        group.refuse(Refusal::TooLarge);
+                        continue;
+                    }
+                    let wrote = txn.written() > 0;
+                    txn.commit();
+                    Metrics::add(&cx.metrics.evaluated, group.calls.len());
+                    let Some((request, frame)) = &group.asker else { continue };
+                    if wrote {
+                        self.sessions.begun(*request, decree);
+                        body.requests.push((*request, replies.clone()));
+                    }
+                    let kind = AnswerKind::Replies { replies, writes: wrote };
+                    answers.push(Answer { frame: Arc::clone(frame), places: group.places().collect(), kind });
+                }
+                Err(Abort::Cold) => {
+                    drop(txn);
+                    let calls = group.calls.iter().map(|(_, call)| call.clone()).collect();
+                    cx.out.warm.push((self.id(), Arc::clone(&self.store), calls));
+                    self.queue.push_front(Group { cold: group.cold + 1, ..group });
+                    self.warming = true;
+                    break;
+                }
+                Err(Abort::Storage(why)) => {
+                    drop(txn);
+                    group.refuse(Refusal::NotPrimary);
+                    self.seal(cx, writes, body, answers);
+                    self.fail(&why);
+                    return false;
+                }
+            }
+        }
+        self.seal(cx, writes, body, answers);
+        true
+    }
+
+    /// Hands the batch to the core as one mutation, if it wrote anything. Its answers wait for all they may have seen.
+    fn seal(&mut self, cx: &mut Context<'_>, mut writes: WriteSet, mut body: Body, answers: Vec<Answer>) {
+        if !writes.is_empty() || !body.requests.is_empty() {
+            body.writes = writes.finish();
+            Metrics::add(&cx.metrics.mutations, 1);
+            self.core.step(cx.now, Input::Write { body: body.encode() }, &mut self.outputs);
+        }
+        let seen = self.core.prepared();
+        for answer in answers {
+            self.answers.push(seen, answer);
+        }
+        self.perform(cx);
+    }
+
+    /// Does what the core said.
+    fn perform(&mut self, cx: &mut Context<'_>) {
+        let id = self.id();
+        for output in std::mem::take(&mut self.outputs) {
+            match output {
+                Output::Log { token, mutation } => cx.out.log.push((id, token, mutation)),
+                Output::Send { to, message } => cx.out.send.push((id, to, message)),
+                Output::Apply(mutation) => self.to_apply.push(mutation),
+                Output::Role(role) => self.on_role(role),
+                Output::Behind { expected, received } => {
+                    // Catching up from further back than the primary's window is learning, which this version does not have.
+                    error!(partition = %id, %expected, %received, "replica is behind what its primary still has");
+                }
+            }
+        }
+    }
+
+    fn on_role(&mut self, role: Role) {
+        info!(partition = %self.id(), ballot = %self.core.ballot(), ?role, prepared = %self.core.prepared(), "role");
+        self.serving = false;
+        self.store.keep_writes(role == Role::Primary);
+        if matches!(role, Role::Secondary | Role::Waiting) {
+            self.give_up(Refusal::NotPrimary);
+            self.sessions.void_after(self.core.applied());
+        }
+    }
+
+    /// A primary serves from the moment when everything prepared before its fence is not only committed but applied: what it evaluates on is
+    /// the store and, from here on, its own writes.
+    fn begin_to_serve(&mut self) {
+        if self.serving || self.failed || self.core.role() != Role::Primary || !self.to_apply.is_empty() {
+            return;
+        }
+        self.seed = self.seed.wrapping_add(SEED_STEP);
+        self.overlay = Overlay::new(&self.store, self.seed);
+        self.serving = true;
+    }
+
+    /// Applies what the core said is committed.
+    fn apply(&mut self, cx: &mut Context<'_>) {
+        if self.failed || self.to_apply.is_empty() {
+            return;
+        }
+        let mut batch = Vec::with_capacity(self.to_apply.len());
+        let mut requests = Vec::new();
+        for mutation in &self.to_apply {
+            match Body::decode(mutation.body.clone()) {
+                Ok(body) => {
+                    batch.push((mutation.decree, body.writes));
+                    requests.extend(body.requests.into_iter().map(|(request, replies)| (request, mutation.decree, replies)));
+                }
+                Err(damaged) => return self.fail(&damaged),
+            }
+        }
+        match self.store.apply(&batch) {
+            Ok(()) => {}
+            Err(ApplyError::Stalled) => return, // compaction is behind; the next run tries again
+            Err(failure) => return self.fail(&failure),
+        }
+        Metrics::add(&cx.metrics.applied, batch.len());
+        self.to_apply.clear();
+        self.overlay.retire(self.store.applied());
+        for (request, decree, replies) in requests {
+            self.sessions.applied(request, decree, replies);
+        }
+    }
+
+    fn answer(&mut self) {
+        let applied = self.store.applied();
+        while let Some(answer) = self.answers.pop(applied) {
+            match &answer.kind {
+                AnswerKind::Replies { replies, .. } => {
+                    let replies = replies.clone();
+                    answer.tell(&replies);
+                }
+                AnswerKind::Retry(request) => match self.sessions.look_up(*request) {
+                    Seen::Applied(replies) => answer.tell(&replies),
+                    _ => answer.refuse(Refusal::Unknown),
+                },
+            }
+        }
+    }
+
+    fn publish(&self) {
+        let view = &self.view;
+        let store = |a: &AtomicU64, value: u64| a.store(value, Ordering::Release);
+        store(&view.ballot, self.core.ballot().0);
+        store(&view.prepared_ballot, self.core.prepared_ballot().0);
+        store(&view.prepared, self.core.prepared().0);
+        store(&view.committed, self.core.committed().0);
+        if !self.failed {
+            let state = match self.core.role() {
+                Role::Waiting => ReplicaState::Waiting,
+                Role::Reconciling => ReplicaState::Reconciling,
+                Role::Primary if self.serving => ReplicaState::Primary,
+                Role::Primary => ReplicaState::Reconciling,
+                Role::Secondary => ReplicaState::Secondary,
+            };
+            view.state.store(state as u8, Ordering::Release);
+        }
+    }
+}
+
+/// Runs a group's calls in order over one transaction.
+fn run_calls(coprocessor: &dyn Coprocessor, txn: &mut Txn<'_>, group: &Group) -> Result<Replies, Abort> {
+    let mut bytes = Vec::with_capacity(16 * group.calls.len());
+    let mut ends = smallvec::SmallVec::with_capacity(group.calls.len());
+    for (_, call) in &group.calls {
+        coprocessor.execute(txn, call, &mut bytes)?;
+        ends.push(bytes.len() as u32);
+    }
+    Ok(Replies { bytes: bytes.into(), ends })
+}
+
+/// Between the seeds of two overlays (an odd number: all seeds come up).
+const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+/// A mutation is sealed when it holds this much: large enough that its fixed costs vanish, small enough not to delay others.
+const BATCH_BYTES: usize = 1 << 20;
+/// Or this many requests.
+const BATCH_REQUESTS: usize = 1024;
+/// Writes of one request above this are refused: they travel and are applied as one.
+const MUTATION_BYTES: usize = 160 << 20;
+/// Evaluations of a group that may give up because its data is not in memory; the next one waits for the disk, so that it ends.
+const COLD_ATTEMPTS: u8 = 3;
