@@ -1,0 +1,251 @@
+//! A meta server and three replica nodes in this process, over the in-process network: what happens to groups, whatever the front end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use client::router::{Options as RouterOptions, Router};
+use client::session::Session;
+use commands::coprocessor::{Limits, Redis};
+use engine::shared::{Options as StoreOptions, Shared};
+use meta::core::{Bootstrap, Options as MetaOptions};
+use meta::server::Meta;
+use meta::store::embedded::Embedded;
+use net::local::Local;
+use net::service::{CallError, Network, Pending, Service};
+use parking_lot::Mutex;
+use replica::clock::{Clock, SystemClock};
+use replica::node::{Node, NodeOptions, NodeWorld};
+use tokio::runtime::Handle;
+use types::args::Args;
+use types::id::{NodeId, RequestId, TableId};
+use types::slot::Slot;
+use types::txn::{Call, Coprocessor, Database, Proto};
+use wire::rpc::{ControlRequest, ControlResponse, Execute, Executed, Outcome, Refusal, ReplicaState, Replicate};
+
+const PARTITIONS: u32 = 4;
+
+/// The way to a node that may be closed and opened again: nobody but the test holds the node itself.
+#[derive(Default)]
+struct Door(Mutex<Option<Arc<Node>>>);
+
+impl Service for Door {
+    fn execute(&self, request: Execute) -> Pending<Executed> {
+        match &*self.0.lock() {
+            Some(node) => node.execute(request),
+            None => Pending::ready(Err(CallError::Unreachable("closed".to_owned()))),
+        }
+    }
+
+    fn replicate(&self, batch: Replicate) {
+        if let Some(node) = &*self.0.lock() {
+            node.replicate(batch);
+        }
+    }
+
+    fn control(&self, request: ControlRequest, patience: Duration) -> Pending<ControlResponse> {
+        match &*self.0.lock() {
+            Some(node) => node.control(request, patience),
+            None => Pending::ready(Err(CallError::Unreachable("closed".to_owned()))),
+        }
+    }
+}
+
+struct Cluster {
+    doors: Vec<Arc<Door>>,
+    local: Arc<Local>,
+    meta: Arc<Meta>,
+    shared: Shared,
+    nodes: Vec<Option<Arc<Node>>>,
+    router: Router,
+    session: Session,
+    incarnation: u64,
+}
+
+impl Cluster {
+    async fn start(data: &Path) -> Cluster {
+        let local = Arc::new(Local::new());
+        let clock = SystemClock::new();
+        let bootstrap = Bootstrap { table: "default".to_owned(), partitions: PARTITIONS, replicas: 3, nodes: 3 };
+        let options = MetaOptions { bootstrap: Some(bootstrap), silent_after: Duration::from_secs(3) };
+        let store = Box::new(Embedded::open(&data.join("meta")).expect("a store"));
+        let meta = Meta::open(store, Arc::clone(&local) as _, options, Arc::new(move || clock.now())).expect("a meta server");
+        let meta = Arc::new(meta);
+        let metas: Vec<Arc<dyn Service>> = vec![Arc::clone(&meta) as _];
+        let router = Router::new(Arc::clone(&local) as _, metas, "default", RouterOptions::default());
+        let options = StoreOptions { cache_bytes: 32 << 20, memtable_bytes: 32 << 20, ..engine::shared::DEFAULT_OPTIONS };
+        let shared = Shared::new(&options).expect("memory");
+        let mut cluster =
+            Cluster { doors: vec![], local, meta, shared, nodes: vec![None, None, None], router, session: Session::new(1), incarnation: 0 };
+        for number in 0..3 {
+            cluster.doors.push(Arc::default());
+            cluster.local.insert(&format!("node-{number}"), Arc::clone(&cluster.doors[number]) as _);
+            cluster.open(data, number);
+        }
+        cluster.settled().await;
+        cluster
+    }
+
+    fn open(&mut self, data: &Path, number: usize) {
+        self.incarnation += 1;
+        let name = format!("node-{number}");
+        let options = NodeOptions {
+            node: NodeId::new(&name),
+            zone: String::new(),
+            address: format!("{name}:1"),
+            data: data.join(&name),
+            incarnation: self.incarnation,
+            pool_threads: 2,
+            pipeline_max: 8,
+            queue_max: 1000,
+            sessions_max: 1000,
+            log: pegasus_log::options::Options {
+                segment_bytes: 1 << 20,
+                retain_bytes: 1 << 20,
+                bytes_max: 8 << 20,
+                ..pegasus_log::options::Options::new(pegasus_log::options::Sync::Always)
+            },
+        };
+        let world = NodeWorld {
+            clock: Arc::new(SystemClock::new()),
+            coprocessor: Arc::new(Redis::new(Limits::default())),
+            network: Arc::clone(&self.local) as Arc<dyn Network>,
+            meta: Arc::clone(&self.meta) as _,
+            shared: self.shared.clone(),
+            runtimes: vec![Handle::current(), Handle::current()],
+        };
+        let node = Node::open(options, world).expect("a node");
+        *self.doors[number].0.lock() = Some(Arc::clone(&node));
+        self.nodes[number] = Some(node);
+    }
+
+    /// Closes a node and waits until its files are free.
+    async fn close(&mut self, number: usize) {
+        let node = self.nodes[number].take().expect("it runs");
+        self.doors[number].0.lock().take();
+        node.close(Duration::from_millis(300)).await;
+        while Arc::strong_count(&node) > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until every group has a serving primary and two secondaries.
+    async fn settled(&self) {
+        for _ in 0..2000 {
+            let states: Vec<ReplicaState> = self.nodes.iter().flatten().flat_map(|n| n.replicas()).map(|r| r.state).collect();
+            let count = |state| states.iter().filter(|s| **s == state).count();
+            if count(ReplicaState::Primary) == PARTITIONS as usize && count(ReplicaState::Secondary) == 2 * PARTITIONS as usize {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let states: Vec<_> = self.nodes.iter().flatten().map(|n| (n.name().clone(), n.replicas())).collect();
+        panic!("the groups do not settle: {states:#?}");
+    }
+
+    async fn call(&mut self, args: &[&str]) -> String {
+        match self.router.execute(&mut self.session, &[call(args)]).await.pop() {
+            Some(Outcome::Reply(reply)) => String::from_utf8_lossy(&reply).trim_end().to_owned(),
+            other => panic!("{args:?}: {other:?}"),
+        }
+    }
+}
+
+fn call(args: &[&str]) -> (u32, Call) {
+    let args = Args::copied(args);
+    let slot = Slot::of(args.at(1));
+    let command = Redis::new(Limits::default()).resolve(&args).expect("a command");
+    (types::group::partition_of(slot, PARTITIONS), Call { command, database: Database(0), proto: Proto::Resp2, args })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retried_write_is_applied_once_also_after_a_restart() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut cluster = Cluster::start(dir.path()).await;
+    assert_eq!(cluster.call(&["INCR", "n"]).await, ":1");
+    let (partition, incr) = call(&["INCR", "n"]);
+    let execute = |number| Execute {
+        table: TableId(1),
+        request: RequestId { session: 77, number },
+        patience: Duration::from_secs(5),
+        calls: vec![(partition, incr.clone())],
+    };
+    let table = cluster.router.routes();
+    let execute = move |number| Execute { table: table.table(), ..execute(number) };
+    let at_primary = async |cluster: &Cluster, request: Execute| {
+        for node in cluster.nodes.iter().flatten() {
+            let executed = node.execute(request.clone()).await.expect("no failure");
+            if let Outcome::Reply(reply) = &executed.outcomes[0] {
+                return String::from_utf8_lossy(reply).trim_end().to_owned();
+            }
+        }
+        panic!("nobody is primary")
+    };
+    assert_eq!(at_primary(&cluster, execute(1)).await, ":2");
+    assert_eq!(at_primary(&cluster, execute(1)).await, ":2", "the first reply again");
+    assert_eq!(at_primary(&cluster, execute(2)).await, ":3");
+    for number in 0..3 {
+        cluster.close(number).await;
+    }
+    for number in 0..3 {
+        cluster.open(dir.path(), number);
+    }
+    cluster.settled().await;
+    assert_eq!(at_primary(&cluster, execute(2)).await, ":3", "the table of sessions is rebuilt from the log");
+    assert_eq!(cluster.call(&["GET", "n"]).await, "$1\r\n3");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_waits_for_a_member_that_is_away_and_loses_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut cluster = Cluster::start(dir.path()).await;
+    for round in 0..3 {
+        for i in 0..100 {
+            assert_eq!(cluster.call(&["SET", &format!("k{i}"), &format!("{round}")]).await, "+OK");
+        }
+        cluster.close(round).await;
+        // Without a member nothing is acknowledged; what was sent may or may not take effect.
+        let options = RouterOptions { patience: Duration::from_millis(300), ..RouterOptions::default() };
+        let impatient = Router::new(Arc::clone(&cluster.local) as _, vec![Arc::clone(&cluster.meta) as _], "default", options);
+        let mut session = Session::new(1000 + round as u64);
+        for i in 0..8 {
+            match impatient.execute(&mut session, &[call(&["SET", &format!("lost{i}"), "1"])]).await.pop() {
+                Some(Outcome::Refused(Refusal::Unknown | Refusal::NotPrimary | Refusal::NotReady | Refusal::Busy)) => {}
+                other => panic!("a write without a member: {other:?}"),
+            }
+        }
+        cluster.open(dir.path(), round);
+        cluster.settled().await;
+        for i in 0..100 {
+            assert_eq!(cluster.call(&["GET", &format!("k{i}")]).await, format!("$1\r\n{round}"), "round {round}, k{i}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn expired_keys_are_removed_on_all_members_by_themselves() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut cluster = Cluster::start(dir.path()).await;
+    for i in 0..50 {
+        cluster.call(&["SET", &format!("k{i}"), "v", "PX", "50"]).await;
+    }
+    cluster.call(&["SET", "stays", "v"]).await;
+    let mut left = 0;
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        left = 0;
+        for partition in 0..PARTITIONS {
+            let args = Args::copied(["DBSIZE"]);
+            let command = Redis::new(Limits::default()).resolve(&args).expect("a command");
+            let dbsize = Call { command, database: Database(0), proto: Proto::Resp2, args };
+            match cluster.router.execute(&mut cluster.session, &[(partition, dbsize)]).await.pop() {
+                Some(Outcome::Reply(reply)) => left += resp::walk::parse_integer(&reply).expect("a number"),
+                other => panic!("{other:?}"),
+            }
+        }
+        if left == 1 {
+            return;
+        }
+    }
+    panic!("{left} keys are left");
+}
