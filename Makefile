@@ -10,7 +10,7 @@ PORT ?= 6379
 ARGS ?=
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: run build test check fix bench durability redis-suite clients clean install
+.PHONY: run build test check fix bench durability clients clean install
 
 run: build ## a three-replica store on 127.0.0.1:6379
 	exec $(BIN) onebox --port $(PORT) --data $(DATA) $(ARGS)

@@ -6,8 +6,20 @@ set -euo pipefail
 RUST_MIN=1.95
 
 missing=()
-need() { # command or file, package
-    if [[ $1 == /* ]]; then compgen -G "$1" >/dev/null || missing+=("$2"); else command -v "$1" >/dev/null || missing+=("$2"); fi
+need() { # command, package
+    command -v "$1" >/dev/null || missing+=("$2")
+}
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get "$@"
+}
+can_install() { # what
+    [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || {
+        echo "not root and no sudo: please install $1" >&2
+        exit 1
+    }
 }
 need g++ g++
 need make make
@@ -22,26 +34,23 @@ compgen -G "/usr/lib/llvm-*/lib/clang/*/include/stddef.h" >/dev/null || missing+
 if ((${#missing[@]})); then
     mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
     echo "installing: ${missing[*]}"
-    if [ "$(id -u)" = 0 ]; then sudo=(); elif command -v sudo >/dev/null; then sudo=(sudo); else
-        echo "not root and no sudo: please install ${missing[*]}" >&2
-        exit 1
-    fi
+    can_install "${missing[*]}"
     # The redis-server package would start a server on 6379, where ours wants to be.
     policy=/usr/sbin/policy-rc.d
     if [[ " ${missing[*]} " == *" redis-server "* && ! -e $policy ]]; then
-        printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $policy >/dev/null
-        "${sudo[@]}" chmod +x $policy
-        trap '"${sudo[@]}" rm -f $policy' EXIT
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+        as_root chmod +x $policy
+        trap 'as_root rm -f $policy' EXIT
     fi
-    export DEBIAN_FRONTEND=noninteractive
-    "${sudo[@]}" apt-get update -qq
-    "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    apt_get update -qq
+    apt_get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
 if ! command -v cargo >/dev/null; then
     if apt-cache policy rustup 2>/dev/null | grep -q 'Candidate: [0-9]'; then
         echo "installing: rustup"
-        "${sudo[@]:-env}" apt-get install -y -qq rustup >/dev/null && rustup default stable
+        can_install rustup
+        apt_get install -y -qq rustup >/dev/null && rustup default stable
     else
         echo "Rust is missing: install it from https://rustup.rs and run this again" >&2
         exit 1

@@ -2,6 +2,7 @@
 # redis-py, node-redis and ioredis with their default settings against a fresh onebox. Installs the three into a scratch directory.
 # usage: tests/clients/run.sh path/to/pegasus
 set -euo pipefail
+for tool in redis-cli python3 node npm; do command -v $tool >/dev/null || { echo "$0: $tool is missing" >&2; exit 1; }; done
 pegasus=$(realpath "$1")
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
