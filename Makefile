@@ -10,7 +10,7 @@ PORT ?= 6379
 ARGS ?=
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: run build test check fix bench durability clients clean install
+.PHONY: run build test check fix bench durability clients sim sim-mutants sim-shell clean install
 
 run: build ## a three-replica store on 127.0.0.1:6379
 	exec $(BIN) onebox --port $(PORT) --data $(DATA) $(ARGS)
@@ -43,6 +43,17 @@ durability: build ## kill -9 at random moments, 50 rounds each of onebox and of 
 
 clients: build ## redis-py, node-redis and ioredis with default settings
 	tests/clients/run.sh $(BIN)
+
+sim: install ## the protocol's cores on simulated time: FROM=1 SEEDS=1000 for many, SEED=n for one with its trace
+	$(CARGO) build --release --locked -p simulation
+	$(CARGO_TARGET_DIR)/release/sim $(if $(SEED),--seed $(SEED),--from $(or $(FROM),1) --seeds $(or $(SEEDS),1000) --jobs 2) $(ARGS)
+
+sim-mutants: install ## faults planted on purpose, and how many seeds it takes to find each
+	$(CARGO) run --release --locked -p simulation --features mutants -- --mutants $(ARGS)
+
+sim-shell: install ## the servers on a simulated network and simulated disks: FROM=0 SEEDS=2000, or SEED=n to see one
+	$(CARGO) build --release --locked -p pegasus -p shell-simulation
+	$(CARGO_TARGET_DIR)/release/shell-simulation $(if $(SEED),--seed $(SEED),--from $(or $(FROM),0) --seeds $(or $(SEEDS),2000)) $(ARGS)
 
 clean: ## removes what the build made and the data of `make run`
 	$(CARGO) clean

@@ -21,10 +21,14 @@ pub struct Config {
     pub meta: Meta,
     /// A replica node.
     pub replica: Replica,
+    /// Leases and membership, the same on all nodes of a cluster.
+    pub replication: Replication,
     /// The storage engine of a replica node.
     pub store: Store,
     /// The replicated log of a replica node.
     pub log: Log,
+    /// Learners: how a node's copies are sent to others.
+    pub learn: Learn,
     /// The Redis front end.
     pub proxy: Proxy,
     /// Metrics and health over HTTP.
@@ -61,6 +65,13 @@ pub struct Meta {
     pub replicas: u32,
     /// How many nodes must have reported before it is made; 0 means as many as `replicas`.
     pub nodes: u32,
+    /// A node that is silent for so long is replaced; until then its copies are waited for, unless writes cannot wait.
+    #[serde(with = "humantime_serde")]
+    pub dead_after: Duration,
+    /// Learners at once, in all.
+    pub learns_max: usize,
+    /// Learners at once that a node may be the source or the target of.
+    pub learns_per_node: usize,
 }
 
 /// A replica node.
@@ -92,6 +103,25 @@ pub struct Replica {
     pub sessions_max: usize,
 }
 
+/// Leases and membership, the same on all nodes of a cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Replication {
+    /// How long a primary may serve without hearing from a secondary. Shorter than `grace`, else two primaries can overlap.
+    #[serde(with = "humantime_serde")]
+    pub lease: Duration,
+    /// How long a secondary waits for its primary before it takes its place. A node that dies is noticed after about this time.
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
+    /// How often a primary says that it is here: a small part of `lease`, so that a lost message does not cost it the lease.
+    #[serde(with = "humantime_serde")]
+    pub beacon: Duration,
+    /// How much faster or slower than true time a node's clock may run, as a fraction: `grace` has to be longer than `lease` by this margin.
+    pub clock_drift: f64,
+    /// Members that a write needs, where the table has as many: one that is alone takes no writes, as they would be in one copy only.
+    pub min_write_members: usize,
+}
+
 /// The storage engine of a replica node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -119,6 +149,16 @@ pub struct Log {
     pub size_max_mib: u64,
     /// Bytes that may wait to be written, in MiB.
     pub queue_max_mib: u64,
+}
+
+/// Learners: how a node's copies are sent to others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Learn {
+    /// MiB a second that leave a node for learners, so that clients notice little.
+    pub rate_mib: u64,
+    /// Learners that a node sends files to at once.
+    pub concurrent_max: usize,
 }
 
 /// When a write counts as being on the log; the choices of Redis' `appendfsync`.
@@ -215,7 +255,18 @@ impl Default for Cluster {
 
 impl Default for Meta {
     fn default() -> Meta {
-        Meta { bind: LOOPBACK, port: 34_601, data: "data/meta".into(), table: "default".to_owned(), partitions: 8, replicas: 3, nodes: 0 }
+        Meta {
+            bind: LOOPBACK,
+            port: 34_601,
+            data: "data/meta".into(),
+            table: "default".to_owned(),
+            partitions: 8,
+            replicas: 3,
+            nodes: 0,
+            dead_after: Duration::from_secs(300),
+            learns_max: 8,
+            learns_per_node: 2,
+        }
     }
 }
 
@@ -237,6 +288,13 @@ impl Default for Replica {
     }
 }
 
+impl Default for Replication {
+    fn default() -> Replication {
+        let ms = Duration::from_millis;
+        Replication { lease: ms(2000), grace: ms(2500), beacon: ms(500), clock_drift: 0.02, min_write_members: 2 }
+    }
+}
+
 impl Default for Store {
     fn default() -> Store {
         Store { cache_mib: 0, rows_mib: 0, memtables_mib: 0, memtable_mib: 8 }
@@ -246,6 +304,12 @@ impl Default for Store {
 impl Default for Log {
     fn default() -> Log {
         Log { sync: Sync::Always, segment_mib: 64, size_max_mib: 1024, queue_max_mib: 64 }
+    }
+}
+
+impl Default for Learn {
+    fn default() -> Learn {
+        Learn { rate_mib: 64, concurrent_max: 2 }
     }
 }
 
@@ -309,6 +373,7 @@ impl Config {
             self.meta.nodes,
             self.meta.replicas
         );
+        self.replication.check()?;
         ensure!((1..=1024).contains(&self.log.segment_mib), "log.segment_mib = {} must be in 1..=1024", self.log.segment_mib);
         ensure!(
             self.log.size_max_mib >= 2 * self.log.segment_mib,
@@ -342,6 +407,10 @@ impl Config {
             ("replica.sessions_max", self.replica.sessions_max),
             ("proxy.maxclients", self.proxy.maxclients),
             ("store.memtable_mib", self.store.memtable_mib),
+            ("meta.learns_max", self.meta.learns_max),
+            ("learn.rate_mib", self.learn.rate_mib as usize),
+            ("learn.concurrent_max", self.learn.concurrent_max),
+            ("meta.learns_per_node", self.meta.learns_per_node),
         ] {
             ensure!(value > 0, "{name} must be greater than 0");
         }
@@ -349,6 +418,31 @@ impl Config {
         Ok(())
     }
 }
+
+impl Replication {
+    fn check(&self) -> Result<()> {
+        let Replication { lease, grace, beacon, clock_drift, min_write_members } = self;
+        ensure!((0.0..0.5).contains(clock_drift), "replication.clock_drift = {clock_drift} must be at least 0 and below 0.5");
+        ensure!(*lease >= LEASE_MIN, "replication.lease = {lease:?} must be at least {LEASE_MIN:?}");
+        // A lease that runs on the slowest clock must be over before grace is on the fastest, whichever moment the timers look.
+        let least = lease.mul_f64((1.0 + clock_drift) / (1.0 - clock_drift)) + TIMER;
+        ensure!(
+            *grace >= least,
+            "replication.grace = {grace:?} must be at least {least:?}: replication.lease = {lease:?} and twice replication.clock_drift = {clock_drift}"
+        );
+        ensure!(
+            !beacon.is_zero() && *beacon * 2 <= *lease,
+            "replication.beacon = {beacon:?} must be above zero and at most half of replication.lease = {lease:?}"
+        );
+        ensure!((1..=7).contains(min_write_members), "replication.min_write_members = {min_write_members} must be in 1..=7");
+        Ok(())
+    }
+}
+
+/// Below this a busy node would be taken for a dead one.
+const LEASE_MIN: Duration = Duration::from_millis(100);
+/// How late a timer may look.
+const TIMER: Duration = Duration::from_millis(20);
 
 /// Threads that drive sessions and partitions when the configuration says 0: what is left to the kernel, RocksDB and the logs is the other half.
 pub fn threads(configured: usize) -> usize {
@@ -378,6 +472,7 @@ fn set(table: &mut Table, key: &str, text: &str) -> Result<()> {
     *old = match old {
         Value::String(_) => Value::String(text.to_owned()),
         Value::Integer(_) => Value::Integer(text.parse().with_context(|| format!("`{text}` is not a whole number"))?),
+        Value::Float(_) => Value::Float(text.parse().with_context(|| format!("`{text}` is not a number"))?),
         Value::Boolean(_) => Value::Boolean(text.parse().with_context(|| format!("`{text}` is neither true nor false"))?),
         Value::Array(_) => Value::Array(text.split(',').map(|part| Value::String(part.trim().to_owned())).collect()),
         other => bail!("`{name}` is a {} and cannot be set here", other.type_str()),
@@ -423,6 +518,14 @@ mod tests {
     fn relations_are_checked_with_both_names() {
         let message = error("[log]\nsegment_mib = 64\nsize_max_mib = 100\n", &[], &[]);
         assert!(message.contains("log.size_max_mib = 100") && message.contains("log.segment_mib = 64"), "{message}");
+    }
+
+    #[test]
+    fn a_lease_that_could_outlive_grace_is_refused() {
+        let message = error("[replication]\nlease = \"2s\"\ngrace = \"2050ms\"\n", &[], &[]);
+        assert!(message.contains("replication.grace = 2.05s") && message.contains("replication.lease = 2s"), "{message}");
+        assert!(error("", &[], &["replication.beacon=1500ms"]).contains("replication.beacon"));
+        assert!(load("", &[], &["replication.lease=1s", "replication.grace=1100ms", "replication.beacon=250ms"]).is_ok());
     }
 
     #[test]

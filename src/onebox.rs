@@ -136,7 +136,7 @@ async fn wait_until_serving(nodes: &[Arc<Node>], table: &str, front: &Front) {
 
 /// Replicas without a role.
 fn not_serving(nodes: &[Arc<Node>]) -> usize {
-    let waits = |state| !matches!(state, ReplicaState::Primary | ReplicaState::Secondary);
+    let waits = |state| !matches!(state, ReplicaState::Primary | ReplicaState::Secondary | ReplicaState::Learner);
     nodes.iter().flat_map(|node| node.replicas()).filter(|replica| waits(replica.state)).count()
 }
 

@@ -14,6 +14,7 @@ use net::service::{Network, Service};
 use net::tcp::options::{Identity, Options as NetOptions};
 use net::tcp::server::Server;
 use replica::clock::{Clock, SystemClock};
+use replica::machine::ThisMachine;
 use replica::node::{Node, NodeOptions, NodeWorld};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -36,7 +37,14 @@ pub fn meta(config: &Config, data: &Path, network: Arc<dyn Network>, clock: Syst
         replicas: config.meta.replicas,
         nodes: config.meta.nodes.max(config.meta.replicas),
     });
-    let options = MetaOptions { bootstrap, silent_after: SILENT_AFTER };
+    let options = MetaOptions {
+        bootstrap,
+        silent_after: SILENT_AFTER,
+        dead_after: config.meta.dead_after,
+        min_write_members: config.replication.min_write_members,
+        learns_max: config.meta.learns_max,
+        learns_per_node: config.meta.learns_per_node,
+    };
     let meta = Meta::open(Box::new(store), network, options, Arc::new(move || clock.now())).context("meta server")?;
     Ok(Arc::new(meta))
 }
@@ -84,10 +92,17 @@ pub fn node(config: &Config, name: &str, data: &Path, address: String, world: Wo
         pipeline_max: config.replica.pipeline_max,
         queue_max: config.replica.queue_max,
         sessions_max: config.replica.sessions_max,
+        lease: config.replication.lease,
+        grace: config.replication.grace,
+        beacon: config.replication.beacon,
+        min_write_members: config.replication.min_write_members,
+        learn_rate: config.learn.rate_mib << 20,
+        learn_concurrent_max: config.learn.concurrent_max,
         log,
     };
     let world = NodeWorld {
         clock: Arc::new(world.clock),
+        machine: Arc::new(ThisMachine),
         coprocessor: Arc::new(redis(config)),
         network: world.network,
         meta: world.meta,

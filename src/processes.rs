@@ -61,11 +61,17 @@ pub fn replica(config: &Config) -> Result<()> {
         let world = World {
             clock: SystemClock::new(),
             meta: meta_service(config, &*network)?,
-            network,
+            network: Arc::clone(&network),
             shared: parts::shared(config)?,
             runtimes: threads.handles().to_vec(),
         };
         let node = parts::node(config, name, &config.replica.data, address.clone(), world.clone())?;
+        let watching = Arc::downgrade(&node);
+        network.on_gone(Arc::new(move |gone| {
+            if let Some(node) = watching.upgrade() {
+                node.suspect(gone);
+            }
+        }));
         let nodes = [Arc::clone(&node)];
         {
             // Requests are taken where the partitions are: reads are answered there and then.
@@ -77,6 +83,7 @@ pub fn replica(config: &Config) -> Result<()> {
         http::serve(&config.http, pages, stop.clone()).await?;
         info!(node = name, address, "replica node is up");
         runtime::stop_signal().await?;
+        nodes[0].retire(RETIRE).await;
         close_nodes(&nodes, DRAIN).await;
         stop.cancel();
         Ok(())
@@ -191,5 +198,7 @@ impl Front {
     }
 }
 
+/// How long a closing node tries to hand over what it leads.
+const RETIRE: Duration = Duration::from_secs(2);
 /// How long a closing process waits for what is under way.
 pub const DRAIN: Duration = Duration::from_secs(5);

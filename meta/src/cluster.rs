@@ -18,6 +18,7 @@ pub struct Cluster {
     groups: BTreeMap<PartitionId, Stored<Group>>,
     nodes: BTreeMap<NodeId, Stored<NodeInfo>>,
     next_table: Stored<u32>,
+    settings: Stored<Settings>,
     version: Version,
 }
 
@@ -50,6 +51,8 @@ pub struct Group {
     pub primary: Option<NodeId>,
     /// All members, the primary among them, in the order in which they should lead if there is nothing else between them.
     pub members: Vec<Seat>,
+    /// The last ballot under which an administrator had it go on without waiting for what was missing; 0: never.
+    pub forced: Ballot,
 }
 
 /// One member of a group.
@@ -61,6 +64,9 @@ pub struct Seat {
     pub incarnation: u64,
 }
 
+/// The incarnation in the seats of a group that never had a primary. No process draws it.
+pub(crate) const NOBODY: u64 = 0;
+
 /// One node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeInfo {
@@ -68,6 +74,15 @@ pub struct NodeInfo {
     pub address: String,
     /// Its failure domain; empty if not told.
     pub zone: String,
+    /// Whether an administrator wants it to lead nothing.
+    pub draining: bool,
+}
+
+/// What an administrator set for the whole cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// The guardian moves nothing.
+    pub frozen: bool,
 }
 
 /// A record's new contents.
@@ -81,6 +96,8 @@ pub(crate) enum Change {
     Group(PartitionId, Group),
     /// A table is made.
     Table(TableId, Table),
+    /// An administrator set something.
+    Settings(Settings),
 }
 
 impl Cluster {
@@ -95,6 +112,9 @@ impl Cluster {
         }
         if let Some(found) = store.get(record::NEXT_TABLE)? {
             cluster.put(found.version, Change::NextTable(u32::from_bytes(record::NEXT_TABLE, &found.value)?));
+        }
+        if let Some(found) = store.get(record::SETTINGS)? {
+            cluster.put(found.version, Change::Settings(Settings::from_bytes(record::SETTINGS, &found.value)?));
         }
         for (key, found) in store.list(record::TABLES)? {
             cluster.put(found.version, Change::Table(record::parse_table(&key)?, Table::from_bytes(&key, &found.value)?));
@@ -155,6 +175,11 @@ impl Cluster {
         self.next_table.value
     }
 
+    /// What an administrator set.
+    pub fn settings(&self) -> Settings {
+        self.settings.value
+    }
+
     /// A group.
     pub fn group(&self, id: PartitionId) -> Option<&Group> {
         self.groups.get(&id).map(|stored| &stored.value)
@@ -192,6 +217,7 @@ impl Cluster {
             Change::NextTable(next) => (record::NEXT_TABLE.to_owned(), self.next_table.version, next.to_bytes()),
             Change::Group(id, group) => (record::partition_key(*id), version(self.groups.get(id)), group.to_bytes()),
             Change::Table(id, table) => (record::table_key(*id), version(self.tables.get(id)), table.to_bytes()),
+            Change::Settings(settings) => (record::SETTINGS.to_owned(), self.settings.version, settings.to_bytes()),
         };
         Edit { key, expected, value: Some(value) }
     }
@@ -207,6 +233,7 @@ impl Cluster {
                 assert!(before.is_none_or(|before| before < after), "ballot of {id} went from {before:?} to {after}");
             }
             Change::Table(id, value) => drop(self.tables.insert(id, Stored { value, version })),
+            Change::Settings(value) => self.settings = Stored { value, version },
         }
     }
 

@@ -3,26 +3,28 @@
 //! ```text
 //!   Report ──▶ node's record ──▶ what it reported ──▶ its groups: placement::elect ──▶ commit ──▶ Assignments, Push
 //! ```
-//! A group's next ballot depends only on reports of its members, so groups are looked at when a member reports, and at no other time.
+//! A group that has a member which lives changes only because that member asks (`change.rs`): what the guardian would like ([`placement::guardian`]) it
+//! suggests to the primary. A group whose processes are all over gets its next ballots here, from what their successors report; such groups are looked
+//! at when a member reports, and when an administrator forces them.
 //!
-//! A node is told about a group only what it may act on: a configuration with a primary is for the very process it was issued for
-//! (see [`placement::elect`]), and one beyond ballot 0 is only for a node that has its copy, so that a node whose disk was emptied cannot
-//! begin again with nothing. Until then the group is missing in its answer.
+//! What nodes are told is in `assign.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use placement::elect::{self, Decision, Member, Obstacle};
+use placement::elect::{self, Decision, Force, Member, Obstacle};
+use placement::guardian::Order;
 use tracing::{debug, error, info};
 use types::id::{NodeId, PartitionId};
 use types::time::Time;
-use wire::rpc::{Assignment, ControlRequest, ControlResponse, NodeReport, ReplicaReport, ReplicaState};
+use wire::rpc::{Assignment, ChangeRequest, ClusterView, ControlRequest, ControlResponse, NodeReport, ReplicaReport, ReplicaState};
 
 use crate::cluster::{Change, Cluster, Group, NodeInfo, Seat};
+use crate::guard::Care;
 use crate::nodes::{Heard, Nodes};
 use crate::store::{CommitError, MetaStore, StoreError};
 use crate::told::Told;
-use crate::{create, view};
+use crate::{change, create, view};
 
 /// What a meta server is told at its start.
 #[derive(Debug, Clone)]
@@ -31,6 +33,14 @@ pub struct Options {
     pub bootstrap: Option<Bootstrap>,
     /// A node that has not reported for so long is not alive.
     pub silent_after: Duration,
+    /// One that has not for so long is replaced.
+    pub dead_after: Duration,
+    /// Members that a write needs, where the table has as many.
+    pub min_write_members: usize,
+    /// Learners at once, in all.
+    pub learns_max: usize,
+    /// Learners at once that a node may be the source or the target of.
+    pub learns_per_node: usize,
 }
 
 /// A table that is made as soon as there are enough nodes.
@@ -56,6 +66,10 @@ pub struct Core {
     stale: bool,
     /// What the groups that need a new ballot wait for.
     obstacles: BTreeMap<PartitionId, Vec<Obstacle>>,
+    /// What the groups are asked for.
+    pub(crate) care: Care,
+    /// Groups that an administrator wants to go on with what is there, since when.
+    pub(crate) forced: BTreeMap<PartitionId, (Force, Time)>,
     told: Told,
 }
 
@@ -87,7 +101,17 @@ impl Core {
     pub fn open(store: Box<dyn MetaStore>, options: Options, now: Time) -> Result<Core, StoreError> {
         let cluster = Cluster::load(&*store)?;
         let nodes = Nodes::new(now, options.silent_after);
-        Ok(Core { store, cluster, nodes, options, stale: false, obstacles: BTreeMap::new(), told: Told::default() })
+        Ok(Core {
+            store,
+            cluster,
+            nodes,
+            options,
+            stale: false,
+            obstacles: BTreeMap::new(),
+            care: Care::default(),
+            forced: BTreeMap::new(),
+            told: Told::default(),
+        })
     }
 
     /// Carries out a request.
@@ -103,18 +127,30 @@ impl Core {
                 })?;
                 Ok(Handled { answer: ControlResponse::Done, pushes: self.pushes(&made, None) })
             }
-            ControlRequest::Cluster => Ok(Handled::quiet(ControlResponse::Cluster(view::cluster(&self.cluster, &self.nodes, now)))),
+            ControlRequest::Cluster => Ok(Handled::quiet(ControlResponse::Cluster(self.view(now)))),
+            ControlRequest::Change(request) => self.change(request),
+            ControlRequest::MovePrimary { partition, to } => self.order(now, partition, Order::Lead(to)),
+            ControlRequest::AddReplica { partition, node } => self.order(now, partition, Order::Add(node)),
+            ControlRequest::RemoveReplica { partition, node } => self.order(now, partition, Order::Remove(node)),
+            ControlRequest::Drain { node, on } => self.drain(now, &node, on),
+            ControlRequest::Freeze { on } => self.freeze(now, on),
+            ControlRequest::Force { partition, node } => self.force(now, partition, node),
+            ControlRequest::LearnBegin { .. } | ControlRequest::LearnFetch { .. } | ControlRequest::LearnEnd { .. } => {
+                Err(Refused("this is a meta server: it holds no copies".to_owned()))
+            }
             ControlRequest::Configure(_) => Err(Refused("this is a meta server: it is not configured by others".to_owned())),
         });
         handled.unwrap_or_else(|Refused(reason)| Handled::quiet(ControlResponse::Refused(reason)))
     }
 
-    /// To be called now and then: says in the log what lasts.
-    pub fn tick(&mut self, now: Time) {
-        if self.fresh().is_ok() {
-            self.told.silent(now, &self.cluster, &self.nodes);
-            self.told.waiting(&self.obstacles);
+    /// To be called now and then: looks after the groups, and says in the log what lasts.
+    pub fn tick(&mut self, now: Time) -> Vec<Push> {
+        if self.fresh().is_err() {
+            return Vec::new();
         }
+        self.told.silent(now, &self.cluster, &self.nodes);
+        self.told.waiting(&self.obstacles);
+        self.guard(now)
     }
 
     /// What is recorded.
@@ -139,15 +175,15 @@ impl Core {
             Refused(rejected.to_string())
         })?;
         let node = report.node.clone();
-        let info = NodeInfo { address: report.address.clone(), zone: report.zone.clone() };
         let recorded = self.cluster.node(&node).map(|stored| &stored.value);
+        let draining = recorded.is_some_and(|info| info.draining);
+        let info = NodeInfo { address: report.address.clone(), zone: report.zone.clone(), draining };
         if recorded != Some(&info) {
             if recorded.is_none() && self.cluster.nodes().count() >= NODES_MAX {
                 return Err(Refused(format!("a cluster has at most {NODES_MAX} nodes")));
             }
             info!(%node, address = info.address, zone = info.zone, new = recorded.is_none(), "node");
-            let changed = self.cluster.commit(&*self.store, vec![Change::Node(node.clone(), info)]);
-            changed.map_err(|error| self.failed(&error))?;
+            self.commit(vec![Change::Node(node.clone(), info)])?;
         }
         match heard {
             Heard::First => info!(%node, replicas = report.replicas.len(), "node reports"),
@@ -158,24 +194,43 @@ impl Core {
         self.nodes.hear(now, report);
         let mut changed = self.bootstrap(now)?;
         changed.extend(self.review(now, &node)?);
+        if heard == Heard::Restarted {
+            // The groups it led need not wait until they are sure by themselves that it is gone.
+            let led = self.cluster.groups_with(&node).filter(|(_, group)| group.primary.as_ref() == Some(&node));
+            changed.extend(led.map(|(id, _)| id));
+        }
         Ok(Handled { answer: ControlResponse::Assignments(self.assignments(&node)), pushes: self.pushes(&changed, Some(&node)) })
     }
 
     /// Issues ballots for the groups of `node` that need one and can have one.
     fn review(&mut self, now: Time, node: &NodeId) -> Result<Vec<PartitionId>, Refused> {
+        let groups: Vec<PartitionId> = self.cluster.groups_with(node).map(|(id, _)| id).collect();
+        self.elect(now, &groups)
+    }
+
+    /// Issues ballots for those of `groups` that need one and can have one.
+    pub(crate) fn elect(&mut self, now: Time, groups: &[PartitionId]) -> Result<Vec<PartitionId>, Refused> {
         let mut changes = Vec::new();
-        for (id, group) in self.cluster.groups_with(node) {
-            let decision = elect::decide(group.ballot, group.primary.as_ref(), &self.members(now, id, group));
+        for (id, group) in groups.iter().filter_map(|id| Some((*id, self.cluster.group(*id)?))) {
+            let decision = elect::decide(
+                group.ballot,
+                group.primary.as_ref(),
+                &self.members(now, id, group),
+                self.forced.get(&id).map(|(force, _)| force),
+            );
             self.obstacles.remove(&id);
             match decision {
-                Decision::Keep => {}
+                Decision::Keep => drop(self.forced.remove(&id)),
                 Decision::Wait(obstacles) => drop(self.obstacles.insert(id, obstacles)),
-                Decision::Seal => changes.push((id, Group { ballot: group.ballot.next(), primary: None, members: group.members.clone() })),
-                Decision::Appoint(primary) => {
+                Decision::Seal => changes.push((id, Group { ballot: group.ballot.next(), primary: None, ..group.clone() })),
+                Decision::Appoint(primary, fit) => {
                     let incarnation = |node: &NodeId| self.nodes.seen(node).expect("only who reported is appointed").incarnation;
                     let seat = |seat: &Seat| Seat { node: seat.node.clone(), incarnation: incarnation(&seat.node) };
-                    let members = group.members.iter().map(seat).collect();
-                    changes.push((id, Group { ballot: group.ballot.next(), primary: Some(primary), members }));
+                    let mut members: Vec<Seat> = group.members.iter().filter(|seat| fit.contains(&seat.node)).map(seat).collect();
+                    members.sort_by_key(|seat| seat.node != primary);
+                    let ballot = group.ballot.next();
+                    let forced = if self.forced.remove(&id).is_some() { ballot } else { group.forced };
+                    changes.push((id, Group { ballot, primary: Some(primary), members, forced }));
                 }
             }
         }
@@ -184,7 +239,7 @@ impl Core {
         }
         let changed: Vec<PartitionId> = changes.iter().map(|(id, _)| *id).collect();
         let changes = changes.into_iter().map(|(id, group)| Change::Group(id, group)).collect();
-        self.cluster.commit(&*self.store, changes).map_err(|error| self.failed(&error))?;
+        self.commit(changes)?;
         for (id, group) in changed.iter().filter_map(|id| Some((id, self.cluster.group(*id)?))) {
             info!(partition = %id, ballot = %group.ballot, primary = group.primary.as_ref().map(NodeId::name), "new ballot");
         }
@@ -192,13 +247,14 @@ impl Core {
     }
 
     /// What is known of a group's members.
-    fn members(&self, now: Time, id: PartitionId, group: &Group) -> Vec<Member> {
+    pub(crate) fn members(&self, now: Time, id: PartitionId, group: &Group) -> Vec<Member> {
         let member = |seat: &Seat| {
             let seen = self.nodes.seen(&seat.node);
             Member {
                 node: seat.node.clone(),
                 alive: self.nodes.alive(now, &seat.node),
                 restarted: seen.is_some_and(|seen| seen.incarnation != seat.incarnation),
+                certain: self.nodes.over(seat, id, group.ballot),
                 copy: seen.and_then(|seen| seen.replica(id)).map(copy),
             }
         };
@@ -229,33 +285,54 @@ impl Core {
         }
     }
 
-    /// What `node` may act on now.
-    fn assignments(&self, node: &NodeId) -> Vec<Assignment> {
-        let mine = self.cluster.groups_with(node).filter(|(id, group)| self.may_know(node, *id, group));
-        mine.map(|(id, group)| view::assignment(&self.cluster, node, id, group)).collect()
-    }
-
-    /// `changed` groups for all members that may know, except who is being answered.
-    fn pushes(&self, changed: &[PartitionId], except: Option<&NodeId>) -> Vec<Push> {
-        let mut by_node: BTreeMap<&NodeId, Vec<Assignment>> = BTreeMap::new();
-        for (id, group) in changed.iter().filter_map(|id| Some((*id, self.cluster.group(*id)?))) {
-            for node in group.members.iter().map(|seat| &seat.node) {
-                if Some(node) != except && self.may_know(node, id, group) {
-                    by_node.entry(node).or_default().push(view::assignment(&self.cluster, node, id, group));
-                }
-            }
+    /// A member asks for a change of its group.
+    fn change(&mut self, request: ChangeRequest) -> Result<Handled, Refused> {
+        let ChangeRequest { partition: id, ref node, ballot, .. } = request;
+        let group = self.cluster.group(id).ok_or_else(|| Refused(format!("there is no partition {id}")))?;
+        if group.ballot != ballot {
+            return Ok(Handled::quiet(self.group_answer(node, id, None)));
         }
-        let push = |(node, assignments): (&NodeId, Vec<Assignment>)| {
-            let address = self.cluster.node(node)?.value.address.clone();
-            Some(Push { node: node.clone(), address, assignments })
+        let wanted = self.cluster.table(id.table).map_or(0, |table| table.replicas as usize);
+        let next = match change::apply(group, &request, &self.nodes, wanted, |node| self.care.is_candidate(id, node)) {
+            Ok(next) => next,
+            Err(reason) => {
+                info!(partition = %id, %ballot, %node, change = ?request.change, reason, "change refused");
+                return Ok(Handled::quiet(self.group_answer(node, id, Some(reason))));
+            }
         };
-        by_node.into_iter().filter_map(push).collect()
+        // Those that are out are told, too: they would find out by asking.
+        let stays = |seat: &&Seat| seat.node == *node || next.seat(&seat.node).is_some();
+        let mut news: BTreeSet<(NodeId, PartitionId)> =
+            group.members.iter().filter(|seat| !stays(seat)).map(|seat| (seat.node.clone(), id)).collect();
+        news.extend(next.members.iter().filter(|seat| seat.node != *node).map(|seat| (seat.node.clone(), id)));
+        let members: Vec<String> = next.members.iter().map(|seat| seat.node.name().to_owned()).collect();
+        let (ballot, primary) = (next.ballot, next.primary.clone());
+        self.commit(vec![Change::Group(id, next)])?;
+        info!(partition = %id, %ballot, primary = primary.as_ref().map(NodeId::name), ?members, change = ?request.change, by = %node, "group changed");
+        self.care.changed(id);
+        Ok(Handled { answer: self.group_answer(node, id, None), pushes: self.tell(news) })
     }
 
-    fn may_know(&self, node: &NodeId, id: PartitionId, group: &Group) -> bool {
-        let (Some(seat), Some(seen)) = (group.seat(node), self.nodes.seen(node)) else { return false };
-        let has_copy = group.ballot.0 == 0 || seen.replica(id).is_some();
-        has_copy && (group.primary.is_none() || seat.incarnation == seen.incarnation)
+    fn group_answer(&self, node: &NodeId, id: PartitionId, refused: Option<String>) -> ControlResponse {
+        let group = self.cluster.group(id).expect("asked about");
+        ControlResponse::Group { assignment: self.assignment(node, id, group), refused }
+    }
+
+    /// Looks after the groups: what has changed of what is asked of nodes is told.
+    pub(crate) fn guard(&mut self, now: Time) -> Vec<Push> {
+        self.forced.retain(|_, (_, since)| now.since(*since) < FORCE_PATIENCE);
+        let news = self.care.look(now, &self.cluster, &self.nodes, &self.options);
+        self.tell(news)
+    }
+
+    fn view(&self, now: Time) -> ClusterView {
+        let mut view = view::cluster(&self.cluster, &self.nodes, now);
+        for partition in &mut view.partitions {
+            let obstacles = self.obstacles.get(&partition.partition);
+            partition.waits = obstacles.into_iter().flatten().map(ToString::to_string).collect();
+            partition.waits.extend(self.care.words(partition.partition));
+        }
+        view
     }
 
     /// Loads the cluster again if a commit failed since.
@@ -268,6 +345,11 @@ impl Core {
         Ok(())
     }
 
+    /// Changes records, all or none of them, as long as they are not more than one commit holds.
+    pub(crate) fn commit(&mut self, changes: Vec<Change>) -> Result<(), Refused> {
+        self.cluster.commit(&*self.store, changes).map_err(|error| self.failed(&error))
+    }
+
     fn failed(&mut self, error: &CommitError) -> Refused {
         if !self.stale {
             error!(error = chain(error), "meta store");
@@ -278,13 +360,13 @@ impl Core {
 }
 
 impl Handled {
-    fn quiet(answer: ControlResponse) -> Handled {
+    pub(crate) fn quiet(answer: ControlResponse) -> Handled {
         Handled { answer, pushes: Vec::new() }
     }
 }
 
 /// A no, in words for a person.
-struct Refused(String);
+pub(crate) struct Refused(pub(crate) String);
 
 fn copy(report: &ReplicaReport) -> elect::Copy {
     elect::Copy {
@@ -307,5 +389,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// For so long an administrator's word that writes may be lost holds; it may take the members a moment to report.
+const FORCE_PATIENCE: Duration = Duration::from_secs(60);
 /// More nodes than any cluster has; it bounds what strangers can make us remember.
 const NODES_MAX: usize = 1000;

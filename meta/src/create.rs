@@ -9,7 +9,7 @@ use types::slot::SLOTS;
 use types::time::Time;
 use wire::rpc::NodeReport;
 
-use crate::cluster::{Change, Group, Seat, Table};
+use crate::cluster::{Change, Group, NOBODY, Seat, Table};
 use crate::core::Core;
 use crate::store::CommitError;
 
@@ -47,8 +47,8 @@ pub(crate) fn table(core: &mut Core, now: Time, name: &str, partitions: u32, rep
     let mut made = Vec::with_capacity(plan.groups.len());
     for (index, nodes) in plan.groups.into_iter().enumerate() {
         let partition = PartitionId { table: id, index: index as u32 };
-        let members = nodes.into_iter().map(|node| Seat { node, incarnation: 0 }).collect();
-        changes.push(Change::Group(partition, Group { ballot: Ballot(0), primary: None, members }));
+        let members = nodes.into_iter().map(|node| Seat { node, incarnation: NOBODY }).collect();
+        changes.push(Change::Group(partition, Group { ballot: Ballot(0), primary: None, members, forced: Ballot(0) }));
         made.push(partition);
     }
     changes.push(Change::Table(id, Table { name: name.to_owned(), partitions, replicas }));
@@ -65,6 +65,9 @@ pub(crate) fn check_report(report: &NodeReport) -> Result<(), String> {
     }
     if !plain(&report.address) || !report.address.contains(':') {
         return Err("a node's address is host:port".to_owned());
+    }
+    if report.incarnation == NOBODY {
+        return Err("a process is told apart by a number that is not 0".to_owned());
     }
     if !plain(&report.zone) {
         return Err("a node's zone is a word".to_owned());

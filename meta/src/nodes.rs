@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use types::id::{NodeId, PartitionId};
+use types::id::{Ballot, NodeId, PartitionId};
 use types::time::Time;
 use wire::rpc::{NodeReport, ReplicaReport};
+
+use crate::cluster::{NOBODY, Seat};
 
 /// The last report of every node.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct Nodes {
 pub struct Seen {
     /// The life of its process.
     pub incarnation: u64,
+    /// When it was first heard.
+    since: Time,
     at: Time,
     address: String,
     replicas: HashMap<PartitionId, ReplicaReport>,
@@ -84,10 +88,12 @@ impl Nodes {
 
     /// Takes in a report that [`Nodes::check`] let pass.
     pub fn hear(&mut self, now: Time, report: NodeReport) {
-        let mut former = VecDeque::new();
+        let (mut former, mut since) = (VecDeque::new(), now);
         if let Some(before) = self.seen.remove(&report.node) {
             former = before.former;
-            if before.incarnation != report.incarnation {
+            if before.incarnation == report.incarnation {
+                since = before.since;
+            } else {
                 former.retain(|life| *life != report.incarnation);
                 former.push_back(before.incarnation);
                 if former.len() > FORMER_MAX {
@@ -96,7 +102,8 @@ impl Nodes {
             }
         }
         let replicas = report.replicas.into_iter().map(|replica| (replica.partition, replica)).collect();
-        self.seen.insert(report.node, Seen { incarnation: report.incarnation, at: now, address: report.address, replicas, former });
+        let seen = Seen { incarnation: report.incarnation, since, at: now, address: report.address, replicas, former };
+        self.seen.insert(report.node, seen);
     }
 
     /// A node's last report.
@@ -117,6 +124,18 @@ impl Nodes {
     /// Whether a node has not reported for too long; right after our own start nobody is lost yet.
     pub fn lost(&self, now: Time, node: &NodeId) -> bool {
         self.silent(now, node) > self.silent_after
+    }
+
+    /// Whether the process that got `seat` in the group of `partition` under `ballot`, or before, is certain to be over.
+    ///
+    /// That another process reports under its name is not enough: what a former one said may arrive late, after a restart of this meta server for
+    /// instance. But who has this ballot on its disk ran after it was issued, so after the process with the seat began; and who goes on
+    /// reporting lives, and of two processes of one directory only the later one does.
+    pub(crate) fn over(&self, seat: &Seat, partition: PartitionId, ballot: Ballot) -> bool {
+        let Some(seen) = self.seen.get(&seat.node).filter(|seen| seen.incarnation != seat.incarnation) else { return false };
+        seat.incarnation == NOBODY
+            || seen.replica(partition).is_some_and(|replica| replica.ballot >= ballot)
+            || seen.at.since(seen.since) >= self.silent_after
     }
 
     /// Time since a node's last report, or since this meta server started.
@@ -171,6 +190,31 @@ mod tests {
         nodes.hear(at(1), report(7, "h:1"));
         assert!(matches!(nodes.check(at(4), &report(8, "h:2")), Err(Rejected::Taken { address, .. }) if address == "h:1"));
         assert_eq!(nodes.check(at(5), &report(8, "h:2")), Ok(Heard::Restarted));
+    }
+
+    #[test]
+    fn a_process_is_over_when_what_came_after_it_has_its_ballot_or_goes_on_reporting() {
+        let partition = PartitionId { table: types::id::TableId(1), index: 0 };
+        let with = |incarnation, ballot| {
+            let (prepared_ballot, prepared, committed) = (Ballot(1), types::id::Decree(5), types::id::Decree(5));
+            let state = wire::rpc::ReplicaState::Waiting;
+            let replica = ReplicaReport { partition, ballot: Ballot(ballot), prepared_ballot, prepared, committed, state, lease: None };
+            NodeReport { replicas: vec![replica], ..report(incarnation, "h:1") }
+        };
+        let seat = Seat { node: NodeId::new("a"), incarnation: 7 };
+        let mut nodes = Nodes::new(at(0), Duration::from_secs(3));
+        assert!(!nodes.over(&seat, partition, Ballot(4)), "nothing is known");
+        nodes.hear(at(1), with(6, 3));
+        assert!(!nodes.over(&seat, partition, Ballot(4)), "perhaps a late word of the process before");
+        nodes.hear(at(3), with(6, 3));
+        assert!(!nodes.over(&seat, partition, Ballot(4)));
+        nodes.hear(at(4), with(6, 3));
+        assert!(nodes.over(&seat, partition, Ballot(4)), "it lives");
+        nodes.hear(at(5), with(7, 4));
+        assert!(!nodes.over(&seat, partition, Ballot(4)));
+        nodes.hear(at(6), with(8, 4));
+        assert!(nodes.over(&seat, partition, Ballot(4)), "it has the ballot");
+        assert!(!nodes.over(&seat, partition, Ballot(5)));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! |---|---|
 //! | `next_table` | number of the next table |
 //! | `table/<id>` | name, partitions, replicas; written last when a table is made: without it the table is not there |
-//! | `partition/<table>/<index>` | ballot, primary, members with the incarnation the ballot was issued for |
-//! | `node/<name>` | address, zone |
+//! | `partition/<table>/<index>` | ballot, primary, members with the incarnation that has the seat, the ballot under which it was last forced |
+//! | `node/<name>` | address, zone, whether it is to lead nothing |
+//! | `settings` | whether the guardian moves nothing |
 //!
 //! Fields may be added (protobuf skips what it does not know); what an old program must not skip needs a new format number.
 
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use prost::Message;
 use types::id::{Ballot, NodeId, PartitionId, TableId};
 
-use crate::cluster::{Group, NodeInfo, Seat, Table};
+use crate::cluster::{Group, NodeInfo, Seat, Settings, Table};
 use crate::store::StoreError;
 
 /// Something that is kept as one record.
@@ -44,6 +45,8 @@ struct GroupRecord {
     primary: u32,
     #[prost(message, repeated, tag = "3")]
     members: Vec<SeatRecord>,
+    #[prost(uint64, tag = "4")]
+    forced: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -60,6 +63,14 @@ struct NodeRecord {
     address: String,
     #[prost(string, tag = "2")]
     zone: String,
+    #[prost(bool, tag = "3")]
+    draining: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SettingsRecord {
+    #[prost(bool, tag = "1")]
+    frozen: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -87,6 +98,7 @@ impl Record for Group {
             ballot: self.ballot.0,
             primary: self.primary.as_ref().map_or(0, |primary| place(primary) as u32 + 1),
             members: self.members.iter().map(seat).collect(),
+            forced: self.forced.0,
         })
     }
 
@@ -102,18 +114,29 @@ impl Record for Group {
         if members.is_empty() || twice {
             return Err(damaged(key, "members"));
         }
-        Ok(Group { ballot: Ballot(record.ballot), primary, members })
+        Ok(Group { ballot: Ballot(record.ballot), primary, members, forced: Ballot(record.forced) })
     }
 }
 
 impl Record for NodeInfo {
     fn to_bytes(&self) -> Bytes {
-        pack(&NodeRecord { address: self.address.clone(), zone: self.zone.clone() })
+        pack(&NodeRecord { address: self.address.clone(), zone: self.zone.clone(), draining: self.draining })
     }
 
     fn from_bytes(key: &str, bytes: &[u8]) -> Result<NodeInfo, StoreError> {
-        let NodeRecord { address, zone } = unpack(key, bytes)?;
-        Ok(NodeInfo { address, zone })
+        let NodeRecord { address, zone, draining } = unpack(key, bytes)?;
+        Ok(NodeInfo { address, zone, draining })
+    }
+}
+
+impl Record for Settings {
+    fn to_bytes(&self) -> Bytes {
+        pack(&SettingsRecord { frozen: self.frozen })
+    }
+
+    fn from_bytes(key: &str, bytes: &[u8]) -> Result<Settings, StoreError> {
+        let SettingsRecord { frozen } = unpack(key, bytes)?;
+        Ok(Settings { frozen })
     }
 }
 
@@ -130,6 +153,8 @@ impl Record for u32 {
 
 /// Key of the counter of tables.
 pub(crate) const NEXT_TABLE: &str = "next_table";
+/// Key of what an administrator set.
+pub(crate) const SETTINGS: &str = "settings";
 /// What all keys of tables begin with.
 pub(crate) const TABLES: &str = "table/";
 /// What all keys of partitions begin with.
@@ -193,7 +218,7 @@ mod tests {
 
     fn group() -> Group {
         let seat = |name: &str, incarnation| Seat { node: NodeId::new(name), incarnation };
-        Group { ballot: Ballot(300), primary: Some(NodeId::new("b")), members: vec![seat("a", 1), seat("b", 2)] }
+        Group { ballot: Ballot(300), primary: Some(NodeId::new("b")), members: vec![seat("a", 1), seat("b", 2)], forced: Ballot(0) }
     }
 
     #[test]
@@ -202,13 +227,21 @@ mod tests {
         assert_eq!(table.to_bytes(), &b"\x01\x0a\x07default\x10\x08\x18\x03"[..]);
         let seats = b"\x1a\x0c\x0a\x01a\x11\x01\0\0\0\0\0\0\0\x1a\x0c\x0a\x01b\x11\x02\0\0\0\0\0\0\0";
         assert_eq!(group().to_bytes(), [&b"\x01\x08\xac\x02\x10\x02"[..], seats].concat());
-        let node = NodeInfo { address: "h:1".to_owned(), zone: "z".to_owned() };
+        let node = NodeInfo { address: "h:1".to_owned(), zone: "z".to_owned(), draining: false };
         assert_eq!(node.to_bytes(), &b"\x01\x0a\x03h:1\x12\x01z"[..]);
         assert_eq!(7u32.to_bytes(), &b"\x01\x08\x07"[..]);
+        let forced = Group { forced: Ballot(5), ..group() };
+        assert_eq!(forced.to_bytes(), [&group().to_bytes()[..], b"\x20\x05"].concat());
+        let drained = NodeInfo { draining: true, ..node.clone() };
+        assert_eq!(drained.to_bytes(), [&node.to_bytes()[..], b"\x18\x01"].concat());
+        assert_eq!(Settings { frozen: true }.to_bytes(), &b"\x01\x08\x01"[..]);
 
         assert_eq!(Table::from_bytes("k", &table.to_bytes()).unwrap(), table);
         assert_eq!(Group::from_bytes("k", &group().to_bytes()).unwrap(), group());
+        assert_eq!(Group::from_bytes("k", &forced.to_bytes()).unwrap(), forced);
         assert_eq!(NodeInfo::from_bytes("k", &node.to_bytes()).unwrap(), node);
+        assert_eq!(NodeInfo::from_bytes("k", &drained.to_bytes()).unwrap(), drained);
+        assert_eq!(Settings::from_bytes("k", &Settings { frozen: true }.to_bytes()).unwrap(), Settings { frozen: true });
         assert_eq!(u32::from_bytes("k", &7u32.to_bytes()).unwrap(), 7);
     }
 

@@ -6,14 +6,15 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use net::service::{CallError, Network, Pending, Service};
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
 use tracing::info;
 use types::group::TableRouting;
 use types::time::Time;
@@ -41,6 +42,8 @@ pub enum StartError {
 pub struct Meta {
     /// `None` once closed.
     inbox: Mutex<Option<SyncSender<Job>>>,
+    /// Rung for a task that cannot wait for the inbox itself.
+    bell: Arc<Notify>,
     routes: Arc<ArcSwap<Routes>>,
     clock: Clock,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -61,13 +64,39 @@ impl Meta {
     /// # Errors
     /// [`StartError`].
     pub fn open(store: Box<dyn MetaStore>, network: Arc<dyn Network>, options: Options, clock: Clock) -> Result<Meta, StartError> {
+        let (meta, mut owner, jobs) = Meta::parts(store, network, options, clock)?;
+        let thread = std::thread::Builder::new().name("meta".to_owned()).spawn(move || owner.run(&jobs)).map_err(StartError::Thread)?;
+        *meta.thread.lock() = Some(thread);
+        Ok(meta)
+    }
+
+    /// As [`Meta::open`], on a task of `runtime` in place of the thread. For simulators: a real store blocks.
+    ///
+    /// # Errors
+    /// [`StartError::Store`].
+    pub fn open_on(
+        runtime: &Handle,
+        store: Box<dyn MetaStore>,
+        network: Arc<dyn Network>,
+        options: Options,
+        clock: Clock,
+    ) -> Result<Meta, StartError> {
+        let (meta, owner, jobs) = Meta::parts(store, network, options, clock)?;
+        runtime.spawn(owner.run_as_task(jobs, Arc::clone(&meta.bell)));
+        Ok(meta)
+    }
+
+    fn parts(
+        store: Box<dyn MetaStore>,
+        network: Arc<dyn Network>,
+        options: Options,
+        clock: Clock,
+    ) -> Result<(Meta, Owner, Receiver<Job>), StartError> {
         let core = Core::open(store, options, clock())?;
         let routes = Arc::new(ArcSwap::from_pointee(routes(&core)));
         let (inbox, jobs) = sync_channel(INBOX);
-        let mut owner =
-            Owner { published: core.cluster().version(), core, routes: Arc::clone(&routes), network, clock: Arc::clone(&clock) };
-        let thread = std::thread::Builder::new().name("meta".to_owned()).spawn(move || owner.run(&jobs)).map_err(StartError::Thread)?;
-        Ok(Meta { inbox: Mutex::new(Some(inbox)), routes, clock, thread: Mutex::new(Some(thread)) })
+        let owner = Owner { published: core.cluster().version(), core, routes: Arc::clone(&routes), network, clock: Arc::clone(&clock) };
+        Ok((Meta { inbox: Mutex::new(Some(inbox)), bell: Arc::default(), routes, clock, thread: Mutex::default() }, owner, jobs))
     }
 
     /// Answers what has been asked, then ends. Returns when the store is closed; later requests find nobody.
@@ -105,7 +134,10 @@ impl Service for Meta {
         }
         let (answer, pending) = Pending::waiting();
         match inbox.try_send(Job { request, deadline: (self.clock)() + patience, answer }) {
-            Ok(()) => pending,
+            Ok(()) => {
+                self.bell.notify_one();
+                pending
+            }
             Err(TrySendError::Full(_)) => Pending::ready(Err(CallError::Overloaded)),
             Err(TrySendError::Disconnected(_)) => Pending::ready(Err(closed())),
         }
@@ -131,14 +163,41 @@ impl Owner {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            let now = (self.clock)();
-            if now >= next_tick {
-                self.core.tick(now);
-                self.publish();
-                next_tick = now + TICK;
-            }
+            next_tick = self.tick(next_tick);
         }
         info!("meta server closed");
+    }
+
+    async fn run_as_task(mut self, jobs: Receiver<Job>, bell: Arc<Notify>) {
+        let mut next_tick = (self.clock)() + TICK;
+        loop {
+            let left = next_tick.since((self.clock)());
+            tokio::select! {
+                biased;
+                () = bell.notified() => {}
+                () = tokio::time::sleep(left) => {}
+            }
+            loop {
+                match jobs.try_recv() {
+                    Ok(job) => self.carry_out(job),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return info!("meta server closed"),
+                }
+            }
+            next_tick = self.tick(next_tick);
+        }
+    }
+
+    /// Lets the core look around if it is time; returns when it is next.
+    fn tick(&mut self, due: Time) -> Time {
+        let now = (self.clock)();
+        if now < due {
+            return due;
+        }
+        let pushes = self.core.tick(now);
+        self.publish();
+        self.send(pushes);
+        now + TICK
     }
 
     fn carry_out(&mut self, job: Job) {
@@ -151,7 +210,11 @@ impl Owner {
         self.publish();
         // Who asked may have given up; that is not ours to care about.
         let _ = job.answer.send(Ok(handled.answer));
-        for Push { node, address, assignments } in handled.pushes {
+        self.send(handled.pushes);
+    }
+
+    fn send(&self, pushes: Vec<Push>) {
+        for Push { node, address, assignments } in pushes {
             // The node hears the same as answer to its next report, so nobody waits for this.
             drop(self.network.node(&node, &address).control(ControlRequest::Configure(assignments), PUSH_PATIENCE));
         }
@@ -177,6 +240,6 @@ fn closed() -> CallError {
 /// Requests that may wait: a report per second from more nodes than a cluster has.
 const INBOX: usize = 4096;
 /// How often the core looks around by itself.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(100);
 /// How long a node may take to take note of a push.
 const PUSH_PATIENCE: Duration = Duration::from_secs(1);

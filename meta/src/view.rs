@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use types::group::TableRouting;
 use types::id::{NodeId, PartitionId, TableId};
 use types::time::Time;
-use wire::rpc::{Assignment, ClusterView, ControlResponse, NodeView, PartitionView, ReplicaReport, ReplicaState, TableView};
+use wire::rpc::{Assignment, ClusterView, ControlResponse, Duty, NodeView, PartitionView, ReplicaReport, ReplicaState, TableView};
 
 use crate::cluster::{Cluster, Group, Table};
 use crate::nodes::Nodes;
@@ -40,15 +40,24 @@ pub(crate) fn route(routing: Option<&TableRouting>, name: &str, known: u64) -> C
     }
 }
 
-/// What `node` needs to know of a group.
-pub(crate) fn assignment(cluster: &Cluster, node: &NodeId, partition: PartitionId, group: &Group) -> Assignment {
-    let others = group.members.iter().map(|seat| &seat.node).filter(|member| *member != node);
+/// What `node` needs to know of a group whose members, and `others`, it has to reach: as a member, without a suggestion.
+pub(crate) fn assignment<'a>(
+    cluster: &Cluster,
+    node: &NodeId,
+    partition: PartitionId,
+    group: &'a Group,
+    others: impl Iterator<Item = &'a NodeId>,
+) -> Assignment {
+    let others = group.members.iter().map(|seat| &seat.node).chain(others).filter(|member| *member != node);
     let addresses = others.filter_map(|member| Some((member.clone(), cluster.node(member)?.value.address.clone())));
     Assignment {
         partition,
         partition_count: cluster.table(partition.table).map_or(0, |table| table.partitions),
         config: group.config(),
         addresses: addresses.collect(),
+        duty: Duty::Member,
+        replicas: cluster.table(partition.table).map_or(0, |table| table.replicas),
+        suggestion: None,
     }
 }
 
@@ -56,9 +65,8 @@ pub(crate) fn assignment(cluster: &Cluster, node: &NodeId, partition: PartitionI
 pub(crate) fn cluster(cluster: &Cluster, nodes: &Nodes, now: Time) -> ClusterView {
     let tables = cluster.tables().map(|(id, stored)| table_view(cluster, nodes, now, id, &stored.value)).collect();
     let partition = |(partition, group): (PartitionId, &Group)| {
-        let report = |node: &NodeId| Some((node.clone(), *nodes.seen(node)?.replica(partition)?));
-        let replicas = group.members.iter().filter_map(|seat| report(&seat.node)).collect();
-        PartitionView { partition, config: group.config(), replicas }
+        let replicas = nodes.all().filter_map(|(node, seen)| Some((node.clone(), *seen.replica(partition)?))).collect();
+        PartitionView { partition, config: group.config(), replicas, waits: Vec::new() }
     };
     let mut views: Vec<NodeView> = cluster
         .nodes()
@@ -68,6 +76,7 @@ pub(crate) fn cluster(cluster: &Cluster, nodes: &Nodes, now: Time) -> ClusterVie
             zone: info.zone.clone(),
             alive: nodes.alive(now, node),
             silent: nodes.silent(now, node),
+            draining: info.draining,
             primaries: 0,
             secondaries: 0,
         })
@@ -77,20 +86,25 @@ pub(crate) fn cluster(cluster: &Cluster, nodes: &Nodes, now: Time) -> ClusterVie
             *(if group.primary.as_ref() == Some(&view.node) { &mut view.primaries } else { &mut view.secondaries }) += 1;
         }
     }
-    ClusterView { nodes: views, tables, partitions: cluster.groups().map(partition).collect() }
+    let frozen = cluster.settings().frozen;
+    ClusterView { nodes: views, tables, partitions: cluster.groups().map(partition).collect(), frozen }
 }
 
 fn table_view(cluster: &Cluster, nodes: &Nodes, now: Time, id: TableId, table: &Table) -> TableView {
-    let healthy = cluster.groups_of(id).filter(|(partition, group)| healthy(nodes, now, *partition, &group.value)).count();
+    let whole = |group: &Group| group.members.len() >= table.replicas as usize;
+    let healthy =
+        cluster.groups_of(id).filter(|(partition, group)| whole(&group.value) && healthy(nodes, now, *partition, &group.value)).count();
     TableView { table: id, name: table.name.clone(), partitions: table.partitions, replicas: table.replicas, healthy: healthy as u32 }
 }
 
-/// Whether a group's primary serves with all members, as far as they said.
-fn healthy(nodes: &Nodes, now: Time, partition: PartitionId, group: &Group) -> bool {
-    let does = |node: &NodeId, duty: ReplicaState| {
-        let fits = |replica: &ReplicaReport| replica.ballot == group.ballot && replica.state == duty;
-        nodes.alive(now, node) && nodes.seen(node).and_then(|seen| seen.replica(partition)).is_some_and(fits)
-    };
+/// Whether a group's primary serves with all members it has, as far as they said.
+pub(crate) fn healthy(nodes: &Nodes, now: Time, partition: PartitionId, group: &Group) -> bool {
     let duty = |node: &NodeId| if group.primary.as_ref() == Some(node) { ReplicaState::Primary } else { ReplicaState::Secondary };
-    group.primary.is_some() && group.members.iter().all(|seat| does(&seat.node, duty(&seat.node)))
+    group.primary.is_some() && group.members.iter().all(|seat| does(nodes, now, partition, group, &seat.node, duty(&seat.node)))
+}
+
+/// Whether `node` said that it does its duty under the group's ballot.
+pub(crate) fn does(nodes: &Nodes, now: Time, partition: PartitionId, group: &Group, node: &NodeId, duty: ReplicaState) -> bool {
+    let fits = |replica: &ReplicaReport| replica.ballot == group.ballot && replica.state == duty;
+    nodes.alive(now, node) && nodes.seen(node).and_then(|seen| seen.replica(partition)).is_some_and(fits)
 }

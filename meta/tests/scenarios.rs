@@ -5,9 +5,10 @@ mod support;
 
 use std::time::Duration;
 
-use meta::core::{Bootstrap, Core, Options};
+use meta::core::{Bootstrap, Core};
 use meta::store::memory::{Fault, Memory};
 use meta::store::{Edit, MetaStore, StoreError, Version};
+use pacifica::message::Change;
 use types::id::{NodeId, PartitionId, TableId};
 use types::time::Time;
 use wire::rpc::{ControlRequest, ControlResponse};
@@ -65,86 +66,211 @@ fn reports_of_a_settled_cluster_change_nothing() {
     assert!(matches!(again.answer, ControlResponse::Assignments(list) if list.len() == 4));
 }
 
+fn remove(node: &str) -> Change {
+    Change::Remove(NodeId::new(node))
+}
+
+fn hand_over(node: &str) -> Change {
+    Change::HandOver(NodeId::new(node))
+}
+
 #[test]
-fn a_secondary_that_restarts_costs_one_ballot_and_the_primary_stays() {
+fn a_primary_has_a_secondary_removed_and_asks_twice_without_harm() {
     let mut c = Cluster::of(3, 1);
     c.settle();
-    c.write(p(0), 1);
-    assert_eq!(c.group(0), (1, Some("n1".to_owned())));
-    c.restart("n2");
-    let back = c.report("n2");
+    assert_eq!(c.change("n1", 0, 1, remove("n3")), "2 n1 n2");
+    assert_eq!(c.change("n1", 0, 1, remove("n3")), "2 n1 n2", "the answer was lost");
+    assert_eq!(c.change("n1", 0, 1, remove("n2")), "2 n1 n2", "of two changes of one ballot the first is carried out");
     assert_eq!(c.group(0), (2, Some("n1".to_owned())));
-    assert!(matches!(back.answer, ControlResponse::Assignments(list) if list[0].config.ballot.0 == 2));
-    assert_eq!(back.pushes.iter().map(|push| push.node.name()).collect::<Vec<_>>(), ["n1", "n3"]);
+}
+
+#[test]
+fn of_two_that_ask_to_take_over_one_does() {
+    let mut c = Cluster::of(3, 1);
     c.settle();
-    assert!(c.healthy() && c.write(p(0), 2));
+    assert_eq!(c.change("n3", 0, 1, Change::TakeOver), "2 n3 n2");
+    assert_eq!(c.change("n2", 0, 1, Change::TakeOver), "2 n3 n2");
+    assert_eq!(c.change("n1", 0, 1, remove("n2")), "2 n3 n2", "it is told that it is out");
+}
+
+#[test]
+fn a_hand_over_keeps_the_members() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    assert_eq!(c.change("n1", 0, 1, hand_over("n2")), "2 n2 n1 n3");
+    c.settle();
+    assert!(c.healthy());
+}
+
+#[test]
+fn who_may_ask_is_fixed_by_the_ballot() {
+    let mut c = Cluster::of(3, 1);
+    c.add("n4");
+    c.settle();
+    assert_eq!(c.change("n2", 0, 1, remove("n3")), "n2 is not the primary");
+    assert_eq!(c.change("n1", 0, 1, Change::TakeOver), "n1 is the primary");
+    assert_eq!(c.change("n4", 0, 1, Change::TakeOver), "n4 is no member");
+    assert_eq!(c.change("n1", 0, 1, remove("n1")), "a primary does not remove itself");
+    assert_eq!(c.change("n1", 0, 1, hand_over("n4")), "n4 is no member");
+    c.restart("n2");
+    assert_eq!(c.change("n2", 0, 1, Change::TakeOver), "the place of n2 was given to another life of it");
+    assert_eq!(c.group(0).0, 1);
+}
+
+#[test]
+fn a_learner_is_added_in_the_life_that_caught_up() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    assert_eq!(c.change("n1", 0, 1, remove("n3")), "2 n1 n2");
+    let life = c.nodes["n3"].incarnation;
+    c.restart("n3");
+    c.report("n3");
+    let add = |life| Change::Add { node: NodeId::new("n3"), life };
+    assert_eq!(c.change("n1", 0, 2, add(life)), "n3 is another process by now");
+    assert_eq!(c.change("n1", 0, 2, remove("n3")), "3 n1 n2", "a new ballot makes a late request harmless");
+    let life = c.nodes["n3"].incarnation;
+    assert_eq!(c.change("n1", 0, 2, add(life)), "3 n1 n2");
+    assert_eq!(c.change("n1", 0, 3, add(life)), "4 n1 n2 n3");
+}
+
+#[test]
+fn with_every_change_those_whose_process_is_over_lose_their_place() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    c.restart("n3");
+    c.report("n3");
+    assert_eq!(c.change("n2", 0, 1, Change::TakeOver), "2 n2");
 }
 
 #[test]
 fn a_restarted_node_is_not_told_a_ballot_of_its_former_life() {
     let mut c = Cluster::of(3, 1);
     c.settle();
-    c.kill("n3");
-    c.pass(4000);
-    c.report("n1");
     c.restart("n2");
-    let back = c.report("n2");
-    assert_eq!(back.answer, ControlResponse::Assignments(Vec::new()));
-    assert_eq!(c.obstacles(0), "n3 does not report");
-    assert_eq!(c.group(0).0, 1);
-    c.start("n3");
+    assert_eq!(c.told("n2", 0), "Bystander");
+    assert_eq!(c.group(0).0, 1, "its group lives, and helps itself");
+}
+
+#[test]
+fn a_missing_member_is_learned_where_a_copy_is() {
+    let mut c = Cluster::of(3, 1);
     c.settle();
+    c.restart("n3");
+    c.report("n3");
+    c.change("n1", 0, 1, remove("n3"));
+    c.settle();
+    assert_eq!(c.told("n3", 0), "Learner");
+    let life = c.nodes["n3"].incarnation;
+    c.change("n1", 0, 2, Change::Add { node: NodeId::new("n3"), life });
+    c.settle();
+    assert_eq!(c.told("n3", 0), "Member");
     assert!(c.healthy());
 }
 
 #[test]
-fn a_primary_that_restarts_leads_again_if_no_other_has_more() {
+fn a_node_that_is_dead_for_long_is_replaced() {
     let mut c = Cluster::of(3, 1);
+    c.add("n4");
     c.settle();
-    c.write(p(0), 1);
-    c.restart("n1");
-    c.report("n1");
-    assert_eq!(c.group(0), (2, None), "sealed");
-    c.report("n2");
-    c.report("n2");
-    c.report("n3");
-    assert_eq!(c.group(0), (2, None), "n1 and n3 have not said that they took up the ballot");
+    c.kill("n3");
+    c.change("n1", 0, 1, remove("n3"));
     c.settle();
-    assert_eq!(c.group(0), (3, Some("n1".to_owned())));
-    assert!(c.healthy() && c.write(p(0), 2));
+    assert_eq!(c.told("n4", 0), "nothing", "it may come back");
+    for _ in 0..13 {
+        c.pass(5000);
+        c.settle();
+    }
+    assert_eq!(c.told("n4", 0), "Learner");
 }
 
 #[test]
-fn a_primary_that_lost_its_unsynced_tail_gives_way_to_who_has_it() {
+fn the_secondaries_of_a_primary_that_restarted_need_not_wait() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    assert_eq!(c.told("n2", 0), "Member");
+    c.restart("n1");
+    let pushes = c.report("n1").pushes;
+    assert_eq!(pushes.iter().map(|push| push.node.name()).collect::<Vec<_>>(), ["n2", "n3"]);
+    assert_eq!(c.told("n2", 0), "Member TakeOver");
+    assert_eq!(c.told("n1", 0), "Bystander");
+}
+
+#[test]
+fn a_drained_node_is_asked_to_hand_over_until_it_leads_nothing() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    let drain = |on| ControlRequest::Drain { node: NodeId::new("n1"), on };
+    assert_eq!(c.ask(drain(true)), ControlResponse::Done);
+    c.pass(100);
+    assert_eq!(c.told("n1", 0), "Member HandOver(n2)");
+    c.change("n1", 0, 1, hand_over("n2"));
+    c.settle();
+    assert_eq!(c.told("n2", 0), "Member");
+    c.restart_meta();
+    c.settle();
+    assert!(c.view().nodes.iter().any(|node| node.draining && node.primaries == 0), "it is remembered");
+    assert_eq!(c.ask(drain(false)), ControlResponse::Done);
+}
+
+#[test]
+fn an_administrator_moves_a_primary_and_adds_and_removes_copies() {
+    let mut c = Cluster::of(3, 1);
+    c.add("n4");
+    c.settle();
+    let (partition, node) = (p(0), NodeId::new("n4"));
+    assert_eq!(c.ask(ControlRequest::MovePrimary { partition, to: NodeId::new("n3") }), ControlResponse::Done);
+    assert_eq!(c.told("n1", 0), "Member HandOver(n3)");
+    assert_eq!(c.change("n1", 0, 1, hand_over("n3")), "2 n3 n1 n2");
+    c.settle();
+    assert_eq!(c.ask(ControlRequest::AddReplica { partition, node: node.clone() }), ControlResponse::Done);
+    assert_eq!(c.told("n4", 0), "Learner");
+    let life = c.nodes["n4"].incarnation;
+    c.change("n3", 0, 2, Change::Add { node: node.clone(), life });
+    c.node("n4").copies.insert(partition, Default::default());
+    c.settle();
+    let told = c.told("n3", 0);
+    assert!(told.starts_with("Member Remove(") && !told.contains("n4"), "one too many now, and it is another: {told}");
+    let answer = c.ask(ControlRequest::AddReplica { partition: p(7), node });
+    assert_eq!(answer, ControlResponse::Refused("there is no partition 1.7".to_owned()));
+}
+
+#[test]
+fn copies_that_nobody_needs_are_discarded_unless_all_is_frozen() {
+    let mut c = Cluster::of(3, 1);
+    c.add("n4");
+    c.settle();
+    c.node("n4").copies.insert(p(0), Default::default());
+    assert_eq!(c.ask(ControlRequest::Freeze { on: true }), ControlResponse::Done);
+    c.settle();
+    assert_eq!(c.told("n4", 0), "Bystander");
+    c.restart_meta();
+    c.settle();
+    assert!(c.view().frozen, "it is remembered");
+    c.ask(ControlRequest::Freeze { on: false });
+    c.settle();
+    assert_eq!(c.told("n4", 0), "Discard");
+}
+
+#[test]
+fn a_group_whose_processes_are_all_over_is_sealed_and_led_by_who_has_most() {
     let mut c = Cluster::of(3, 1);
     c.settle();
     c.sync_all();
     // Everybody reported before these writes: what meta remembers of n2 and n3 is old.
     assert!(c.write(p(0), 1) && c.write(p(0), 2));
     c.cut_power("n1");
-    c.start("n1");
+    for name in ["n1", "n2", "n3"] {
+        c.restart(name);
+    }
+    c.report("n1");
+    c.report("n2");
+    assert_eq!(c.group(0), (1, Some("n1".to_owned())), "n3 may live");
+    c.report("n3");
+    assert_eq!(c.group(0), (2, None), "sealed");
     c.settle();
-    let (ballot, primary) = c.group(0);
-    assert_eq!((ballot, primary.as_deref()), (3, Some("n2")));
+    assert_eq!(c.group(0), (3, Some("n2".to_owned())));
     let log: Vec<u64> = c.copy("n1", p(0)).log.iter().map(|entry| entry.1).filter(|op| *op != support::FENCE).collect();
     assert_eq!(log, [1, 2]);
-}
-
-#[test]
-fn a_prepare_still_under_way_when_the_primary_died_does_not_hide_what_others_have() {
-    let mut c = Cluster::of(3, 1);
-    c.settle();
-    c.prepare(p(0), "n1", 7);
-    c.kill("n1");
-    c.start("n1");
-    c.cut_power("n1");
-    c.start("n1");
-    c.report("n1");
-    // n2 hears n1's last prepare before it hears of the seal.
-    c.copy("n2", p(0)).log.push((types::id::Ballot(1), 7));
-    c.settle();
-    assert_eq!(c.group(0).1.as_deref(), Some("n2"));
-    assert!(c.healthy());
 }
 
 #[test]
@@ -160,15 +286,31 @@ fn after_a_restart_of_all_every_group_serves_again() {
     for name in ["n3", "n1", "n2"] {
         c.start(name);
     }
-    c.report("n3");
-    c.report("n1");
-    assert!((0..6).all(|i| c.group(i).1.is_none() || c.group(i).0 == 1), "nobody is appointed before all are there");
     c.settle();
     assert!(c.healthy());
     assert!((0..6).all(|i| c.group(i).0 == 3));
-    let leads: Vec<Option<String>> = (0..6).map(|i| c.group(i).1).collect();
-    assert_eq!(leads.iter().filter(|lead| lead.as_deref() == Some("n2")).count(), 2, "primaries are where they were: {leads:?}");
     assert!(c.copy("n1", p(1)).log.iter().any(|entry| entry.1 == 9), "the newest tail was taken over");
+}
+
+#[test]
+fn an_administrator_can_go_on_with_what_is_there() {
+    let mut c = Cluster::of(3, 1);
+    c.settle();
+    c.write(p(0), 1);
+    let force = ControlRequest::Force { partition: p(0), node: None };
+    assert!(matches!(c.ask(force.clone()), ControlResponse::Refused(why) if why.contains("helps itself")));
+    for name in ["n1", "n2", "n3"] {
+        c.kill(name);
+    }
+    c.pass(4000);
+    c.start("n2");
+    c.settle();
+    assert_eq!(c.obstacles(0), "n1 does not report; n3 does not report");
+    assert_eq!(c.ask(force), ControlResponse::Done);
+    c.settle();
+    let (ballot, primary) = c.group(0);
+    assert_eq!((ballot, primary.as_deref()), (3, Some("n2")));
+    assert_eq!(c.obstacles(0), "");
 }
 
 #[test]
@@ -190,57 +332,15 @@ fn a_node_that_restarted_while_meta_was_away_is_noticed() {
     c.restart("n1");
     c.restart_meta();
     c.settle();
-    assert!(c.healthy());
-    assert_eq!((c.group(0).0, c.group(1).0), (3, 2), "n1 led the first group and followed in the second");
-}
-
-#[test]
-fn a_failed_replica_holds_its_group_until_it_is_well() {
-    let mut c = Cluster::of(3, 2);
-    c.settle();
-    c.copy("n3", p(0)).failed = true;
-    c.settle();
-    assert_eq!(c.group(0).0, 1, "a failure alone is no reason for a ballot: membership is fixed");
-    assert!(!c.healthy());
-    c.restart("n1");
-    c.settle();
-    assert_eq!(c.obstacles(0), "the copy on n3 has failed");
-    assert_eq!(c.obstacles(1), "");
-    assert_eq!(c.view().tables[0].healthy, 1, "the other group goes on");
-    c.copy("n3", p(0)).failed = false;
-    c.restart("n3");
-    c.settle();
-    assert!(c.healthy());
-    assert_eq!(c.obstacles(0), "");
-}
-
-#[test]
-fn a_node_that_lost_its_disk_does_not_begin_again_with_nothing() {
-    let mut c = Cluster::of(3, 1);
-    c.settle();
-    c.write(p(0), 1);
-    c.kill("n2");
-    c.node("n2").copies.clear();
-    c.start("n2");
-    c.settle();
-    assert_eq!(c.obstacles(0), "n2 has no copy");
-    assert_eq!(c.group(0).0, 1);
-    for name in ["n1", "n3"] {
-        c.restart(name);
-    }
-    c.settle();
-    assert!(c.node("n2").copies.is_empty());
-    assert!(c.obstacles(0).contains("n2 has no copy"), "{}", c.obstacles(0));
+    assert_eq!(c.told("n1", 1), "Bystander");
+    assert_eq!(c.told("n2", 0), "Member TakeOver");
 }
 
 #[test]
 fn a_meta_server_that_lost_its_state_does_not_make_the_table_again() {
     let mut c = Cluster::of(3, 2);
     c.settle();
-    let options = Options {
-        bootstrap: Some(Bootstrap { table: "default".to_owned(), partitions: 2, replicas: 3, nodes: 3 }),
-        silent_after: Duration::from_secs(3),
-    };
+    let options = support::options(Some(Bootstrap { table: "default".to_owned(), partitions: 2, replicas: 3, nodes: 3 }));
     c.core = Core::open(Box::new(Memory::new()), options, c.now).unwrap();
     c.settle();
     assert_eq!(c.core.cluster().tables().count(), 0);
@@ -289,8 +389,7 @@ fn routing_versions_grow_with_each_change_and_over_restarts() {
     assert_eq!(version(&mut c, true).partitions.len(), 2);
     c.settle();
     version(&mut c, false);
-    c.restart("n1");
-    c.settle();
+    assert_eq!(c.change("n1", 0, 1, remove("n2")), "2 n1 n3");
     version(&mut c, true);
     c.restart_meta();
     version(&mut c, false);
@@ -360,13 +459,10 @@ fn a_commit_of_unknown_fate_is_looked_up_before_anything_else() {
     for fault in [Fault::Before, Fault::After] {
         let mut c = Cluster::of(3, 1);
         c.settle();
-        c.restart("n2");
         c.store.fail(Some(fault));
-        let answer = c.report("n2").answer;
-        assert!(matches!(answer, ControlResponse::Refused(_)), "{fault:?}: nobody is told what may not be: {answer:?}");
-        c.settle();
-        assert!(c.healthy());
-        assert_eq!(c.group(0), (2, Some("n1".to_owned())), "{fault:?}: one ballot, whether or not it was written the first time");
+        let answer = c.change("n1", 0, 1, remove("n2"));
+        assert!(answer.starts_with("Refused"), "{fault:?}: nobody is told what may not be: {answer}");
+        assert_eq!(c.change("n1", 0, 1, remove("n2")), "2 n1 n3", "{fault:?}: one ballot, whether or not it was written the first time");
     }
 }
 
@@ -376,12 +472,9 @@ fn while_the_store_is_down_nothing_is_decided_and_afterwards_all_is() {
     c.settle();
     c.store.fail(Some(Fault::Down));
     assert!(matches!(c.report("n1").answer, ControlResponse::Assignments(_)), "what needs no change is answered");
-    c.restart("n1");
-    c.settle();
-    assert_eq!(c.group(0).0, 1);
+    assert!(c.change("n1", 0, 1, remove("n2")).starts_with("Refused"));
     c.store.fail(None);
-    c.settle();
-    assert!(c.healthy());
+    assert_eq!(c.change("n1", 0, 1, remove("n2")), "2 n1 n3");
 }
 
 #[test]
@@ -391,10 +484,8 @@ fn another_writer_of_the_store_is_noticed() {
     let key = "partition/0000000001/00000";
     let found = c.store.get(key).unwrap().unwrap();
     c.store.commit(&[Edit { key: key.to_owned(), expected: found.version, value: Some(found.value) }]).unwrap();
-    c.restart("n2");
-    assert!(matches!(c.report("n2").answer, ControlResponse::Refused(why) if why.contains("changed by someone else")));
-    c.settle();
-    assert!(c.healthy());
+    assert!(c.change("n1", 0, 1, remove("n2")).contains("changed by someone else"));
+    assert_eq!(c.change("n1", 0, 1, remove("n2")), "2 n1 n3");
 }
 
 #[test]
@@ -424,7 +515,7 @@ fn records_that_do_not_fit_together_or_are_newer_are_refused_at_the_start() {
         let mut c = Cluster::of(1, 2);
         c.settle();
         change(&c.store);
-        let options = Options { bootstrap: None, silent_after: Duration::from_secs(3) };
+        let options = support::options(None);
         match Core::open(Box::new(c.store.clone()), options, Time::default()) {
             Err(error) => error,
             Ok(_) => panic!("opened"),

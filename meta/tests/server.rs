@@ -46,6 +46,10 @@ fn start(dir: &Path) -> House {
     let options = Options {
         bootstrap: Some(Bootstrap { table: "default".to_owned(), partitions: 2, replicas: 2, nodes: 2 }),
         silent_after: Duration::from_secs(3),
+        dead_after: Duration::from_secs(60),
+        min_write_members: 2,
+        learns_max: 8,
+        learns_per_node: 2,
     };
     let store = Box::new(Embedded::open(dir).unwrap());
     let meta = Meta::open(store, Arc::clone(&network) as Arc<dyn Network>, options, clock).unwrap();
@@ -79,6 +83,7 @@ fn report(node: &str, ballot: Option<u64>) -> NodeReport {
         prepared: Decree(0),
         committed: Decree(0),
         state: ReplicaState::Waiting,
+        lease: None,
     };
     let replicas = ballot.map_or_else(Vec::new, |ballot| vec![replica(ballot, 0), replica(ballot, 1)]);
     NodeReport { node: NodeId::new(node), address: format!("{node}:1"), zone: String::new(), incarnation: 1, replicas }

@@ -9,6 +9,7 @@ pub(crate) fn text(refusal: Refusal, command: &Command) -> &'static str {
         Refusal::NotPrimary | Refusal::NotReady => "CLUSTERDOWN The partition of the key is not being served, the command was not run",
         Refusal::Busy => "TRYAGAIN The partition of the key is overloaded, the command was not run",
         Refusal::Expired => "TRYAGAIN The command waited for too long and was not run",
+        Refusal::TooFewMembers => "NOREPLICAS Not enough good replicas to write.",
         Refusal::DiskFull => "MISCONF The disk is full, writes are refused",
         Refusal::TooLarge => "ERR the command would write more than can be replicated as one, it was not run",
         Refusal::UnknownCommand => "ERR the node of the key runs another version and does not know this command",

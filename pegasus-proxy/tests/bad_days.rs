@@ -165,6 +165,7 @@ async fn refusals_are_told_apart_when_patience_ends() {
         (Refusal::NotReady, "SET k v", "-CLUSTERDOWN The partition"),
         (Refusal::Busy, "SET k v", "-TRYAGAIN The partition of the key is overloaded"),
         (Refusal::DiskFull, "SET k v", "-MISCONF The disk is full"),
+        (Refusal::TooFewMembers, "SET k v", "-NOREPLICAS Not enough good replicas to write."),
         (Refusal::TooLarge, "SET k v", "-ERR the command would write more"),
         (Refusal::Unknown, "SET k v", "-ERR no answer in time, it is not known whether the write took effect"),
         (Refusal::Unknown, "GET k", "-TRYAGAIN"),

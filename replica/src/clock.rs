@@ -1,6 +1,8 @@
 //! The door through which time enters the replica server.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
 
 use types::time::{Time, UnixMs};
 
@@ -13,17 +15,17 @@ pub trait Clock: Send + Sync + 'static {
     fn unix(&self) -> UnixMs;
 }
 
-/// The machine's clocks.
+/// The machine's clocks. The monotonic one counts the time in which the machine is suspended, which [`std::time::Instant`] does not: a lease must not
+/// outlast a suspend that others do not share.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
-    start: Instant,
+    start: Duration,
 }
 
 impl SystemClock {
     /// A clock whose zero is now.
-    #[expect(clippy::disallowed_methods, reason = "the door")]
     pub fn new() -> SystemClock {
-        SystemClock { start: Instant::now() }
+        SystemClock { start: since_boot() }
     }
 }
 
@@ -35,7 +37,7 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Time {
-        Time::at(self.start.elapsed())
+        Time::at(since_boot().saturating_sub(self.start))
     }
 
     #[expect(clippy::disallowed_methods, reason = "the door")]
@@ -43,4 +45,10 @@ impl Clock for SystemClock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         UnixMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
+}
+
+/// Time since the machine was started, in suspend too.
+fn since_boot() -> Duration {
+    let now = clock_gettime(ClockId::Boottime);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
 }

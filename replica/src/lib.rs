@@ -12,11 +12,14 @@
 //! Invariant: a partition's writes are evaluated, logged and applied by one owner, its shard; everything else only reads.
 
 pub mod clock;
+pub mod machine;
 pub mod metrics;
 pub mod node;
 
 mod body;
 mod frame;
+mod home;
+mod learn;
 mod partition;
 mod pool;
 mod queue;

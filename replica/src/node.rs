@@ -1,15 +1,14 @@
 //! A replica node: its data directory, its partitions, and what it offers to proxies, peers and the meta server.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use engine::shared::Shared;
-use engine::state::StateStore;
-use engine::store::Tier;
+use engine::store::{Store, Tier};
 use engine::txn::Reader;
 use net::service::{CallError, Network, Pending, Service};
 use parking_lot::Mutex;
@@ -19,17 +18,23 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use types::id::{NodeId, PartitionId, TableId};
+use types::group::GroupConfig;
+use types::id::{Ballot, NodeId, PartitionId, TableId};
 use types::txn::{Abort, Call, Coprocessor};
-use wire::rpc::{Assignment, ControlRequest, ControlResponse, Execute, Executed, NodeReport, Outcome, Refusal, Replicate};
+use wire::rpc::{
+    Assignment, ControlRequest, ControlResponse, Duty, Execute, Executed, NodeReport, Outcome, Refusal, ReplicaState, Replicate,
+};
 
 use crate::clock::Clock;
 use crate::frame::Frame;
+use crate::home::Home;
+use crate::learn::Sources;
+use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::partition::View;
 use crate::pool::Pool;
 use crate::queue::Group;
-use crate::recovery::{self, OpenError};
+use crate::recovery::{self, Entries, OpenError};
 use crate::report;
 use crate::shard::{Event, Inbox, InboxLimits, Shard, Tools};
 
@@ -54,6 +59,18 @@ pub struct NodeOptions {
     pub queue_max: usize,
     /// Client sessions a partition remembers the last write of.
     pub sessions_max: usize,
+    /// How long a primary may serve without hearing from a secondary.
+    pub lease: Duration,
+    /// How long a secondary waits for its primary before it asks to take over. Longer than `lease`, see [`pacifica::replica::Options`].
+    pub grace: Duration,
+    /// How often a primary says that it is here.
+    pub beacon: Duration,
+    /// Members that a write needs in the configuration, where the table has as many.
+    pub min_write_members: usize,
+    /// Bytes a second that leave for learners.
+    pub learn_rate: u64,
+    /// Learners that are sent files at once.
+    pub learn_concurrent_max: usize,
     /// The log's options.
     pub log: pegasus_log::options::Options,
 }
@@ -63,6 +80,8 @@ pub struct NodeOptions {
 pub struct NodeWorld {
     /// The clocks.
     pub clock: Arc<dyn Clock>,
+    /// The machine: disk and threads.
+    pub machine: Arc<dyn Machine>,
     /// What runs commands.
     pub coprocessor: Arc<dyn Coprocessor>,
     /// How other nodes are reached.
@@ -82,7 +101,11 @@ pub struct Node {
     pub(crate) log: Arc<Log>,
     pub(crate) pool: Arc<Pool>,
     /// `None` once closed.
-    state: Mutex<Option<StateStore>>,
+    pub(crate) state: Mutex<Option<Entries>>,
+    home: Home,
+    pub(crate) sources: Sources,
+    /// Stores that were replaced.
+    retired: Mutex<Vec<Retired>>,
     pub(crate) stop: CancellationToken,
     inboxes: Vec<Inbox>,
     limits: InboxLimits,
@@ -103,14 +126,21 @@ impl Node {
     /// A directory that is in use, of another version or another node, or damaged; a disk that fails.
     pub fn open(options: NodeOptions, world: NodeWorld) -> Result<Arc<Node>, OpenError> {
         let recovered = recovery::open(&options, &world)?;
-        let pool = Arc::new(Pool::new(&format!("{}-disk", options.node), options.pool_threads, POOL_QUEUE).map_err(OpenError::Thread)?);
+        let pool = world.machine.pool(&format!("{}-disk", options.node), options.pool_threads, POOL_QUEUE).map_err(OpenError::Thread)?;
+        let pool = Arc::new(pool);
         let log = Arc::new(recovered.log);
         let metrics = Arc::new(Metrics::default());
+        let home = Home::default();
         let limits = InboxLimits { groups: options.queue_max, bytes: QUEUE_BYTES, messages: QUEUE_MESSAGES };
         let mut inboxes = Vec::new();
         for runtime in &world.runtimes {
             let (shard, inbox) = Shard::new(Tools {
                 node: options.node.clone(),
+                incarnation: options.incarnation,
+                home: home.clone(),
+                meta: Arc::clone(&world.meta),
+                min_write_members: options.min_write_members,
+                lease: options.lease,
                 clock: Arc::clone(&world.clock),
                 coprocessor: Arc::clone(&world.coprocessor),
                 log: Arc::clone(&log),
@@ -125,6 +155,9 @@ impl Node {
             log,
             pool,
             state: Mutex::new(Some(recovered.state)),
+            home: home.clone(),
+            sources: Sources::new(options.data.join("learn/out"), options.incarnation),
+            retired: Mutex::default(),
             stop: CancellationToken::new(),
             inboxes,
             limits,
@@ -135,12 +168,37 @@ impl Node {
             options,
             world,
         });
+        home.settle(&node);
         for (view, partition) in recovered.replicas {
             node.add(view, partition);
         }
         let reporter = Arc::clone(&node);
         node.world.runtimes[0].spawn(report::run(reporter));
         Ok(node)
+    }
+
+    /// Hands over what is led here, as long as others can lead it, for at most `patience`. Clients notice nothing but a short pause.
+    pub async fn retire(&self, patience: Duration) {
+        let led = || self.all_views().iter().filter(|view| view.state() == ReplicaState::Primary).count();
+        let before = led();
+        let rounds = patience.as_millis() / RETIRE_EVERY.as_millis();
+        for _ in 0..rounds {
+            if led() == 0 {
+                break;
+            }
+            for inbox in &self.inboxes {
+                inbox.send(Event::Retire);
+            }
+            tokio::time::sleep(RETIRE_EVERY).await;
+        }
+        info!(node = %self.options.node, led = before, left = led(), "handed over");
+    }
+
+    /// The process of another node does not seem to be there: its connection broke, and a new one is refused.
+    pub fn suspect(&self, node: &NodeId) {
+        for inbox in &self.inboxes {
+            inbox.send(Event::Suspect(node.clone()));
+        }
     }
 
     /// Takes nothing new, finishes what is under way, flushes the stores and closes the log. Gives up waiting for peers after `patience`.
@@ -194,9 +252,20 @@ impl Node {
         self.log.stats()
     }
 
+    /// The stores of the replicas here, for whoever compares them.
+    pub fn stores(&self) -> Vec<(PartitionId, Arc<Store>)> {
+        self.all_views().iter().filter_map(|view| Some((view.id, Arc::clone(view.store.as_ref()?)))).collect()
+    }
+
     /// State of each replica, by partition.
     pub fn replicas(&self) -> Vec<wire::rpc::ReplicaReport> {
-        self.all_views().iter().map(|view| view.report()).collect()
+        let now = self.world.clock.now();
+        self.all_views().iter().map(|view| view.report(now)).collect()
+    }
+
+    /// Whether a replica waits for its role, or its group for its primary.
+    pub(crate) fn unsettled(&self) -> bool {
+        self.all_views().iter().any(|view| view.unsettled())
     }
 
     /// What the meta server is told.
@@ -210,37 +279,103 @@ impl Node {
         }
     }
 
-    /// Carries out assignments: a new ballot goes to the disk first, then to the partition's owner. Blocks: runs on the pool.
-    pub(crate) fn configure(&self, assignments: Vec<Assignment>) {
-        // Assignments are carried out one at a time.
-        let state = self.state.lock();
-        let Some(state) = &*state else { return };
-        for assignment in assignments {
-            if self.stop.is_cancelled() {
-                return;
-            }
+    /// Carries out what the meta server said of groups: new ballots go to the disk first, then to the partitions' owners. Blocks: runs on
+    /// the pool.
+    pub(crate) fn configure(self: &Arc<Self>, assignments: Vec<Assignment>) {
+        // One batch at a time.
+        let mut state = self.state.lock();
+        let Some(entries) = &mut *state else { return };
+        if self.stop.is_cancelled() {
+            return;
+        }
+        let mut discard = Vec::new();
+        let mut raised = Vec::new();
+        for assignment in &assignments {
             let id = assignment.partition;
             let known = self.view(id);
-            if known.as_ref().is_some_and(|(view, _)| view.store.is_none() || view.report().ballot >= assignment.config.ballot) {
-                continue;
-            }
-            match recovery::assign(&self.options, &self.world, state, &assignment, known.is_some()) {
-                Ok(None) => {}
-                Ok(Some((view, partition))) => self.add(view, partition),
-                Err(error) => {
-                    warn!(partition = %id, %error, "cannot take part in the group");
+            match assignment.duty {
+                Duty::Discard => {
+                    if let Some((view, inbox)) = known {
+                        discard.push((id, view, inbox));
+                    }
                     continue;
                 }
+                Duty::Bystander if known.is_none() => continue,
+                Duty::Bystander | Duty::Member if known.is_some() => {}
+                Duty::Learner if known.as_ref().is_some_and(|(view, _)| view.store.is_some()) => {}
+                _ => match recovery::assign(&self.options, &self.world, entries, assignment) {
+                    Ok((view, partition)) => self.add(view, partition),
+                    Err(error) => {
+                        warn!(partition = %id, %error, "cannot take part in the group");
+                        continue;
+                    }
+                },
             }
-            if let Some((_, inbox)) = self.view(id) {
+            raised.push((id, assignment.config.ballot));
+        }
+        if let Err(error) = entries.raise(&raised) {
+            return warn!(%error, "write down ballots");
+        }
+        for assignment in assignments {
+            if let Some((view, inbox)) = self.view(assignment.partition) {
+                view.learn_ballot(assignment.config.ballot);
                 inbox.send(Event::Configure(assignment));
             }
         }
+        drop(state);
+        for (id, view, inbox) in discard {
+            self.discard(id, &view, &inbox);
+        }
+    }
+
+    /// Configurations that members told of: as [`Node::configure`].
+    pub(crate) fn adopt(&self, configs: Vec<(PartitionId, GroupConfig, bool)>) {
+        let mut state = self.state.lock();
+        let Some(entries) = &mut *state else { return };
+        let raised: Vec<(PartitionId, Ballot)> = configs.iter().map(|(id, config, _)| (*id, config.ballot)).collect();
+        if let Err(error) = entries.raise(&raised) {
+            return warn!(%error, "write down ballots");
+        }
+        for (id, config, learn) in configs {
+            if let Some((_, inbox)) = self.view(id) {
+                inbox.send(Event::Adopted(id, config, learn));
+            }
+        }
+    }
+
+    /// Has a copy removed that the group does not need any more, once its owner has let go of it.
+    fn discard(self: &Arc<Self>, id: PartitionId, view: &Arc<View>, inbox: &Inbox) {
+        if !matches!(view.state(), ReplicaState::Waiting | ReplicaState::Learner | ReplicaState::Failed) {
+            return;
+        }
+        let (done, closed) = oneshot::channel();
+        inbox.send(Event::Discard(id, done));
+        let (node, opened) = (Arc::clone(self), view.store.is_some());
+        self.world.runtimes[0].spawn(async move {
+            // A partition that is fetching stays; the meta server says it again, as it does when the pool is full.
+            if !opened || closed.await.is_ok() {
+                let worker = Arc::clone(&node);
+                let _ = node.pool.submit(move || worker.remove_copy(id));
+            }
+        });
+    }
+
+    fn remove_copy(&self, id: PartitionId) {
+        self.remove(id);
+        let mut state = self.state.lock();
+        let Some(entries) = &mut *state else { return };
+        match recovery::discard(&self.options.data, entries, id) {
+            Ok(()) => info!(partition = %id, "the copy was not needed any more: removed"),
+            Err(error) => warn!(partition = %id, %error, "remove a copy that is not needed any more"),
+        }
+        self.log.forget(id);
     }
 
     /// Tells the log what the stores have made durable, and flushes the store that holds the log back when it is too large. Blocks.
     pub(crate) fn maintain(&self) {
         self.trim();
+        self.sources.expire(self.world.clock.now());
+        self.remove_retired();
         let mut rounds = 0;
         while self.log.stats().over && rounds < self.all_views().len() {
             rounds += 1;
@@ -260,6 +395,27 @@ impl Node {
         }
     }
 
+    /// A store that was replaced: its directory goes when nobody reads it any more.
+    pub(crate) fn retire_store(&self, view: &View, directory: PathBuf, damaged: bool) {
+        let store = view.store.as_ref().map_or_else(Weak::new, Arc::downgrade);
+        self.retired.lock().push(Retired { id: view.id, store, directory, damaged });
+    }
+
+    fn remove_retired(&self) {
+        let free = |retired: &mut Retired| retired.store.strong_count() == 0;
+        let gone: Vec<_> = self.retired.lock().extract_if(.., free).collect();
+        for Retired { id, directory, damaged, .. } in gone {
+            let removed = if damaged {
+                recovery::set_aside(&self.options.data, id, &directory).map_err(|error| error.to_string())
+            } else {
+                std::fs::remove_dir_all(&directory).map_err(|error| error.to_string())
+            };
+            if let Err(error) = removed {
+                warn!(partition = %id, error, "remove a store that was replaced");
+            }
+        }
+    }
+
     fn trim(&self) {
         for view in self.all_views() {
             if let Some(store) = &view.store {
@@ -275,12 +431,12 @@ impl Node {
         self.views.load().values().flatten().flatten().map(|(view, _)| Arc::clone(view)).collect()
     }
 
-    fn view(&self, id: PartitionId) -> Option<(Arc<View>, Inbox)> {
+    pub(crate) fn view(&self, id: PartitionId) -> Option<(Arc<View>, Inbox)> {
         self.views.load().get(&id.table)?.get(id.index as usize)?.clone()
     }
 
     /// Deals a replica out to a shard and makes it visible.
-    fn add(&self, view: Arc<View>, partition: Option<crate::partition::Partition>) {
+    pub(crate) fn add(&self, view: Arc<View>, partition: Option<crate::partition::Partition>) {
         let id = view.id;
         let inbox = self.inboxes[id.index as usize % self.inboxes.len()].clone();
         if let Some(partition) = partition {
@@ -297,13 +453,31 @@ impl Node {
         });
     }
 
+    fn remove(&self, id: PartitionId) {
+        self.views.rcu(|views| {
+            let mut views = Views::clone(views);
+            if let Some(place) = views.get_mut(&id.table).and_then(|table| table.get_mut(id.index as usize)) {
+                *place = None;
+            }
+            views
+        });
+    }
+
     /// A seed for one command's random numbers.
     fn seed(&self) -> u64 {
         self.seeds.fetch_add(SEED_STEP, Ordering::Relaxed)
     }
 
+    /// Work that goes on after this call; a node that is going takes none.
+    fn hosted(&self, work: impl FnOnce(&Arc<Node>) -> Pending<ControlResponse>) -> Pending<ControlResponse> {
+        match self.home.node() {
+            Some(node) => work(&node),
+            None => Pending::ready(Err(CallError::NotOffered)),
+        }
+    }
+
     /// Wakes the reporter: the meta server has news.
-    fn wake_reporter(&self) {
+    pub(crate) fn wake_reporter(&self) {
         self.news.notify_one();
     }
 
@@ -321,7 +495,7 @@ impl Node {
         let seed = self.seed();
         let job = move || {
             let outcomes = calls.into_iter().map(|(place, call)| {
-                let outcome = view.readable().and_then(|store| {
+                let outcome = view.readable(clock.now()).and_then(|store| {
                     let mut reply = Vec::new();
                     match coprocessor.execute(&mut Reader::new(store, Tier::Disk, clock.unix(), seed), &call, &mut reply) {
                         Ok(()) => Ok(Outcome::Reply(reply.into())),
@@ -354,7 +528,7 @@ impl Service for Node {
                 written.push(*index);
             }
         }
-        let now = self.world.clock.unix();
+        let (began, now) = (self.world.clock.now(), self.world.clock.unix());
         let mut outcomes = Vec::with_capacity(request.calls.len());
         let mut hot = 0;
         let mut later: SmallVec<[(u32, Later); 4]> = SmallVec::new();
@@ -366,7 +540,7 @@ impl Service for Node {
                 continue;
             };
             let write = written.contains(&index);
-            let outcome = match (call.command == wire::rpc::UNRESOLVED, view.readable()) {
+            let outcome = match (call.command == wire::rpc::UNRESOLVED, view.readable(began)) {
                 (true, _) => Some(Outcome::Refused(Refusal::UnknownCommand)),
                 (_, Err(refusal)) => Some(Outcome::Refused(refusal)),
                 (_, Ok(_)) if write => None,
@@ -403,7 +577,7 @@ impl Service for Node {
         if missing == 0 {
             return Pending::ready(Ok(Executed { outcomes }));
         }
-        let deadline = self.world.clock.now() + request.patience;
+        let deadline = began + request.patience;
         let (frame, pending) = Frame::new(outcomes, missing);
         for (_, Later { view, inbox, write, calls }) in later {
             if write {
@@ -437,9 +611,25 @@ impl Service for Node {
                 self.wake_reporter();
                 Pending::ready(Ok(ControlResponse::Done))
             }
+            ControlRequest::LearnBegin { partition, ballot, applied, session } => {
+                self.hosted(|node| node.learn_begin(partition, ballot, applied, session))
+            }
+            ControlRequest::LearnFetch { session, file, offset, bytes_max } => {
+                self.hosted(|node| node.learn_fetch(session, file, offset, bytes_max))
+            }
+            ControlRequest::LearnEnd { session } => self.hosted(|node| node.learn_end(session)),
             _ => Pending::ready(Err(CallError::NotOffered)),
         }
     }
+}
+
+/// A store that was replaced, until nobody reads it any more.
+struct Retired {
+    id: PartitionId,
+    store: Weak<Store>,
+    directory: PathBuf,
+    /// It is to be set aside, not removed.
+    damaged: bool,
 }
 
 /// Calls of one partition that cannot be answered at once.
@@ -450,11 +640,8 @@ struct Later {
     calls: SmallVec<[(u32, Call); 1]>,
 }
 
-/// Where a partition's store lives.
-pub(crate) fn store_directory(data: &Path, id: PartitionId) -> PathBuf {
-    data.join(format!("store/{id}"))
-}
-
+/// How often partitions are asked to hand over, until they have.
+const RETIRE_EVERY: Duration = Duration::from_millis(20);
 /// Between two seeds (an odd number: all seeds come up).
 const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Jobs that may wait for the pool.

@@ -11,18 +11,19 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
 use engine::error::ApplyError;
 use engine::overlay::Overlay;
 use engine::store::{Store, Tier};
 use engine::txn::{Context as TxnContext, Txn};
 use engine::write_set::WriteSet;
-use pacifica::message::{Message, Mutation};
-use pacifica::replica::{Blocked, Input, LogToken, Output, Replica, Role};
-use tracing::{error, info};
+use pacifica::message::{Change, Message, Mutation};
+use pacifica::replica::{Blocked, Input, LogToken, Output, Replica, Role, Suggestion};
+use tracing::{error, info, warn};
 use types::group::GroupConfig;
-use types::id::{NodeId, PartitionId};
+use types::id::{Ballot, Decree, NodeId, PartitionId};
 use types::time::{Time, UnixMs};
 use types::txn::{Abort, Coprocessor};
 use wire::rpc::{Refusal, ReplicaReport, ReplicaState};
@@ -43,20 +44,39 @@ pub(crate) struct View {
     prepared_ballot: AtomicU64,
     prepared: AtomicU64,
     committed: AtomicU64,
+    /// Reading of the node's clock, in nanoseconds, up to which a primary may serve.
+    lease_until: AtomicU64,
+    /// First decree a learner can be fed from the primary's memory.
+    memory_from: AtomicU64,
+    /// Waits for the meta server to say what it is.
+    adrift: AtomicBool,
 }
 
 impl View {
     pub(crate) fn new(id: PartitionId, store: Option<Arc<Store>>) -> View {
         let state = if store.is_some() { ReplicaState::Waiting } else { ReplicaState::Failed };
         let zero = || AtomicU64::new(0);
-        View { id, store, state: AtomicU8::new(state as u8), ballot: zero(), prepared_ballot: zero(), prepared: zero(), committed: zero() }
+        View {
+            id,
+            store,
+            state: AtomicU8::new(state as u8),
+            ballot: zero(),
+            prepared_ballot: zero(),
+            prepared: zero(),
+            committed: zero(),
+            lease_until: zero(),
+            memory_from: zero(),
+            adrift: AtomicBool::new(true),
+        }
     }
 
-    /// The store, if reads may be served from it now. The read path's lease check belongs here.
-    pub(crate) fn readable(&self) -> Result<&Arc<Store>, Refusal> {
+    /// The store, if reads that began at `now` or later may be served from it: the primary's, under the lease of every secondary.
+    ///
+    /// A read may take longer than the lease lasts: what it sees was committed when it began or later, and nobody else had served by then.
+    pub(crate) fn readable(&self, now: Time) -> Result<&Arc<Store>, Refusal> {
         match (self.state(), &self.store) {
-            (ReplicaState::Primary, Some(store)) => Ok(store),
-            (ReplicaState::Reconciling | ReplicaState::Waiting, _) => Err(Refusal::NotReady),
+            (ReplicaState::Primary, Some(store)) if nanos(now) < self.lease_until.load(Ordering::Acquire) => Ok(store),
+            (ReplicaState::Primary | ReplicaState::Reconciling | ReplicaState::Waiting, _) => Err(Refusal::NotReady),
             _ => Err(Refusal::NotPrimary),
         }
     }
@@ -67,6 +87,7 @@ impl View {
             s if s == ReplicaState::Reconciling as u8 => ReplicaState::Reconciling,
             s if s == ReplicaState::Primary as u8 => ReplicaState::Primary,
             s if s == ReplicaState::Secondary as u8 => ReplicaState::Secondary,
+            s if s == ReplicaState::Learner as u8 => ReplicaState::Learner,
             _ => ReplicaState::Failed,
         }
     }
@@ -75,7 +96,35 @@ impl View {
         self.state.store(ReplicaState::Failed as u8, Ordering::Release);
     }
 
-    pub(crate) fn report(&self) -> ReplicaReport {
+    /// First decree a learner can be fed from the primary's memory.
+    pub(crate) fn memory_from(&self) -> Decree {
+        Decree(self.memory_from.load(Ordering::Acquire))
+    }
+
+    /// The ballot it adopted last.
+    pub(crate) fn ballot(&self) -> Ballot {
+        Ballot(self.ballot.load(Ordering::Acquire))
+    }
+
+    /// A replica that can take no part knows of this ballot, too: what it says of itself is not from before.
+    pub(crate) fn learn_ballot(&self, ballot: Ballot) {
+        if self.state() == ReplicaState::Failed {
+            self.ballot.fetch_max(ballot.0, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether it waits for the meta server to say what it is, or for its group to serve.
+    pub(crate) fn unsettled(&self) -> bool {
+        match self.state() {
+            ReplicaState::Waiting => self.adrift.load(Ordering::Acquire),
+            ReplicaState::Reconciling => true,
+            ReplicaState::Primary | ReplicaState::Secondary | ReplicaState::Learner | ReplicaState::Failed => false,
+        }
+    }
+
+    pub(crate) fn report(&self, now: Time) -> ReplicaReport {
+        let lease_until = self.lease_until.load(Ordering::Acquire);
+        let leased = self.state() == ReplicaState::Primary && lease_until != u64::MAX;
         let decree = |a: &AtomicU64| types::id::Decree(a.load(Ordering::Acquire));
         let ballot = |a: &AtomicU64| types::id::Ballot(a.load(Ordering::Acquire));
         ReplicaReport {
@@ -85,8 +134,13 @@ impl View {
             prepared: decree(&self.prepared),
             committed: decree(&self.committed),
             state: self.state(),
+            lease: leased.then(|| Duration::from_nanos(lease_until.saturating_sub(nanos(now)))),
         }
     }
+}
+
+fn nanos(time: Time) -> u64 {
+    u64::try_from(time.since_start().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What a partition needs of its shard while it works.
@@ -104,10 +158,25 @@ pub(crate) struct Context<'a> {
 /// What partitions want done; the shard gathers them for all its partitions and does each kind at once.
 #[derive(Default)]
 pub(crate) struct Wishes {
-    pub(crate) log: Vec<(PartitionId, LogToken, Mutation)>,
+    pub(crate) log: Vec<(PartitionId, LogToken, Entry)>,
     pub(crate) send: Vec<(PartitionId, NodeId, Message)>,
     /// Partitions whose next group's data has to be read from the disk first, with that group's calls.
     pub(crate) warm: Vec<(PartitionId, Arc<Store>, Vec<types::txn::Call>)>,
+    /// Configurations heard of from members, to be made durable and adopted; whether as a learner.
+    pub(crate) adopt: Vec<(PartitionId, GroupConfig, bool)>,
+    /// Changes to ask the meta server for.
+    pub(crate) propose: Vec<(PartitionId, Ballot, Change)>,
+    /// Learners that have to fetch what their primary's memory does not hold, and from whom.
+    pub(crate) fetch: Vec<PartitionId>,
+    /// The meta server knows something newer.
+    pub(crate) outdated: bool,
+}
+
+/// What a partition puts on the log.
+pub(crate) enum Entry {
+    Mutation(Mutation),
+    /// A learner begins here.
+    Mark(Ballot, Decree),
 }
 
 /// One replica.
@@ -127,6 +196,10 @@ pub(crate) struct Partition {
     serving: bool,
     warming: bool,
     failed: bool,
+    /// A fetch works on the store: nothing is taken in meanwhile.
+    fetching: bool,
+    /// What the core was told of the log.
+    stalled: bool,
 }
 
 impl Partition {
@@ -146,6 +219,8 @@ impl Partition {
             serving: false,
             warming: false,
             failed: false,
+            fetching: false,
+            stalled: false,
         };
         partition.publish();
         partition
@@ -176,18 +251,96 @@ impl Partition {
 
     pub(crate) fn step(&mut self, cx: &mut Context<'_>, input: Input) {
         if self.failed {
+            return self.decline(cx, input);
+        }
+        if self.fetching {
             return;
         }
         self.core.step(cx.now, input, &mut self.outputs);
         self.perform(cx);
     }
 
-    pub(crate) fn configure(&mut self, cx: &mut Context<'_>, config: GroupConfig) {
-        if self.failed || config.ballot <= self.core.ballot() {
+    /// A failed replica tells its primary to go on without it.
+    fn decline(&self, cx: &mut Context<'_>, input: Input) {
+        if let Input::Received { from, message: Message::Prepare { ballot, .. } | Message::Beacon { ballot, .. } } = input {
+            cx.out.send.push((self.id(), from, Message::Stranger { ballot, renew: true }));
+        }
+    }
+
+    /// A configuration, which is durable: this node is a member, or a learner, or nothing of it.
+    pub(crate) fn configure(&mut self, cx: &mut Context<'_>, config: GroupConfig, learn: bool) {
+        if self.failed || self.fetching {
             return;
         }
-        info!(partition = %self.id(), ballot = %config.ballot, primary = ?config.primary, secondaries = ?config.secondaries, "new configuration");
-        self.step(cx, Input::Configured(config));
+        if config.ballot > self.core.ballot() {
+            info!(partition = %self.id(), ballot = %config.ballot, primary = ?config.primary, secondaries = ?config.secondaries, learn, "new configuration");
+        }
+        self.step(cx, if learn { Input::Learn(config) } else { Input::Configured(config) });
+    }
+
+    /// Members that a write needs in the configuration.
+    pub(crate) fn set_floor(&mut self, members: usize) {
+        self.core.set_floor(members);
+    }
+
+    /// The core, for what only reads.
+    pub(crate) fn core(&self) -> &Replica {
+        &self.core
+    }
+
+    /// Whether a fetch may work on the store, to learn under `ballot`: nobody else does, and nothing is on its way to it. A replica that failed may have
+    /// acknowledged what it lost: it begins again under a later ballot than that.
+    pub(crate) fn may_fetch(&self, ballot: Ballot) -> bool {
+        let idle = matches!(self.core.role(), Role::Waiting | Role::Learner) && self.to_apply.is_empty();
+        !self.fetching && if self.failed { ballot > self.core.ballot() } else { idle }
+    }
+
+    /// From now on a fetch works on the store.
+    pub(crate) fn begin_fetch(&mut self) {
+        self.fetching = true;
+        self.queue.drain(..).for_each(|group| group.refuse(Refusal::NotPrimary));
+    }
+
+    /// A fetch has ended, without having changed anything.
+    pub(crate) fn end_fetch(&mut self) {
+        self.fetching = false;
+    }
+
+    /// Whether a fetch works on the store.
+    pub(crate) fn fetching(&self) -> bool {
+        self.fetching
+    }
+
+    /// Tells the core whether the own log gets on; only what changes.
+    pub(crate) fn on_stalled(&mut self, cx: &mut Context<'_>, stalled: bool) {
+        if self.stalled != stalled {
+            self.stalled = stalled;
+            self.step(cx, Input::Stalled(stalled));
+        }
+    }
+
+    pub(crate) fn told_stalled(&self) -> bool {
+        self.stalled
+    }
+
+    /// The requests whose writes are applied here, with their replies: a copy for a learner.
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// Takes in what the primary remembers.
+    pub(crate) fn remember(&mut self, remembered: crate::learn::Remembered) {
+        for (request, decree, replies) in remembered {
+            self.sessions.applied(request, decree, replies);
+        }
+    }
+
+    /// The secondary that would take over soonest, if this is a primary.
+    pub(crate) fn successor(&self) -> Option<Suggestion> {
+        if self.failed || self.core.role() != Role::Primary {
+            return None;
+        }
+        self.core.secondaries().max_by_key(|(_, held)| *held).map(|(node, _)| Suggestion::HandOver(node.clone()))
     }
 
     /// Evaluates what is queued, applies what is committed, answers what can be answered.
@@ -229,12 +382,16 @@ impl Partition {
         if self.failed || self.warming || self.queue.is_empty() {
             return false;
         }
-        match self.core.may_write() {
+        match self.core.may_write(cx.now) {
             Ok(()) if !self.serving => return false, // the store is behind: its stall ends by itself
             Ok(()) => {}
-            Err(Blocked::WindowFull) => return false,
+            Err(Blocked::WindowFull | Blocked::HandingOver) => return false,
             Err(blocked) => {
-                let refusal = if blocked == Blocked::NotPrimary { Refusal::NotPrimary } else { Refusal::NotReady };
+                let refusal = match blocked {
+                    Blocked::NotPrimary => Refusal::NotPrimary,
+                    Blocked::TooFewMembers => Refusal::TooFewMembers,
+                    _ => Refusal::NotReady,
+                };
                 self.queue.drain(..).for_each(|group| group.refuse(refusal));
                 return false;
             }
@@ -333,13 +490,20 @@ impl Partition {
         let id = self.id();
         for output in std::mem::take(&mut self.outputs) {
             match output {
-                Output::Log { token, mutation } => cx.out.log.push((id, token, mutation)),
+                Output::Log { token, mutation } => cx.out.log.push((id, token, Entry::Mutation(mutation))),
+                Output::Mark { token, ballot, decree } => cx.out.log.push((id, token, Entry::Mark(ballot, decree))),
                 Output::Send { to, message } => cx.out.send.push((id, to, message)),
                 Output::Apply(mutation) => self.to_apply.push(mutation),
                 Output::Role(role) => self.on_role(role),
+                Output::Adopt { config, learn } => cx.out.adopt.push((id, config, learn)),
+                Output::Propose { ballot, change } => {
+                    info!(partition = %id, %ballot, ?change, "asks for a change of the group");
+                    cx.out.propose.push((id, ballot, change));
+                }
+                Output::Outdated { .. } => cx.out.outdated = true,
+                Output::TooFar { .. } => cx.out.fetch.push(id),
                 Output::Behind { expected, received } => {
-                    // Catching up from further back than the primary's window is learning, which this version does not have.
-                    error!(partition = %id, %expected, %received, "replica is behind what its primary still has");
+                    warn!(partition = %id, %expected, %received, "replica cannot follow its primary: it has to learn");
                 }
             }
         }
@@ -348,8 +512,9 @@ impl Partition {
     fn on_role(&mut self, role: Role) {
         info!(partition = %self.id(), ballot = %self.core.ballot(), ?role, prepared = %self.core.prepared(), "role");
         self.serving = false;
+        self.stalled = false; // a new role has not been told
         self.store.keep_writes(role == Role::Primary);
-        if matches!(role, Role::Secondary | Role::Waiting) {
+        if matches!(role, Role::Secondary | Role::Waiting | Role::Learner) {
             self.give_up(Refusal::NotPrimary);
             self.sessions.void_after(self.core.applied());
         }
@@ -412,22 +577,27 @@ impl Partition {
     }
 
     fn publish(&self) {
+        if self.failed {
+            return;
+        }
         let view = &self.view;
         let store = |a: &AtomicU64, value: u64| a.store(value, Ordering::Release);
         store(&view.ballot, self.core.ballot().0);
         store(&view.prepared_ballot, self.core.prepared_ballot().0);
         store(&view.prepared, self.core.prepared().0);
         store(&view.committed, self.core.committed().0);
-        if !self.failed {
-            let state = match self.core.role() {
-                Role::Waiting => ReplicaState::Waiting,
-                Role::Reconciling => ReplicaState::Reconciling,
-                Role::Primary if self.serving => ReplicaState::Primary,
-                Role::Primary => ReplicaState::Reconciling,
-                Role::Secondary => ReplicaState::Secondary,
-            };
-            view.state.store(state as u8, Ordering::Release);
-        }
+        store(&view.memory_from, self.core.memory_from().0);
+        store(&view.lease_until, nanos(self.core.lease_until()));
+        view.adrift.store(self.core.config().is_none(), Ordering::Release);
+        let state = match self.core.role() {
+            Role::Waiting => ReplicaState::Waiting,
+            Role::Reconciling => ReplicaState::Reconciling,
+            Role::Primary if self.serving => ReplicaState::Primary,
+            Role::Primary => ReplicaState::Reconciling,
+            Role::Secondary => ReplicaState::Secondary,
+            Role::Learner => ReplicaState::Learner,
+        };
+        view.state.store(state as u8, Ordering::Release);
     }
 }
 

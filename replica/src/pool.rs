@@ -1,15 +1,19 @@
-//! A few threads for work that waits for the disk: cold reads, flushes, opening stores.
+//! A few threads for work that waits for the disk: cold reads, flushes, opening stores. Or tasks, in a simulated world, where no disk is
+//! waited for.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 
 /// Threads with one bounded queue. Dropping the pool lets queued jobs finish.
-pub(crate) struct Pool {
+pub struct Pool {
     jobs: Option<SyncSender<Job>>,
     threads: Vec<JoinHandle<()>>,
+    /// Runs jobs in place of the threads.
+    runtime: Option<Handle>,
 }
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -32,11 +36,20 @@ impl Pool {
                 std::thread::Builder::new().name(name.to_owned()).spawn(move || run(&receiver))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Pool { jobs: Some(jobs), threads })
+        Ok(Pool { jobs: Some(jobs), threads, runtime: None })
+    }
+
+    /// Runs every job as a task of `runtime`, one after the other. For simulators: a real job blocks.
+    pub fn tasks(runtime: Handle) -> Pool {
+        Pool { jobs: None, threads: Vec::new(), runtime: Some(runtime) }
     }
 
     /// Queues a job. Never waits.
     pub(crate) fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<(), PoolFull> {
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(async move { job() });
+            return Ok(());
+        }
         let Some(jobs) = &self.jobs else { return Err(PoolFull) };
         match jobs.try_send(Box::new(job)) {
             Ok(()) => Ok(()),

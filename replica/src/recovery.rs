@@ -4,9 +4,11 @@
 //!   DIR/NODE           version of the layout and the node's name
 //!   DIR/state/         ballots and assignments, every change synced
 //!   DIR/log/           the node's log
-//!   DIR/store/T.P/     RocksDB of each partition; what its memory lost the log has
+//!   DIR/store/T.P/     RocksDB of each partition (T.P-gN: its Nth replacement); what its memory lost the log has
+//!   DIR/learn/         files on their way to and from learners; emptied at start
 //! ```
-//! A replica the state knows of and whose store is gone is not made anew: it lost acknowledged writes, and says so by being `Failed`.
+//! A replica the state knows of and whose store is gone or damaged is `Failed`: it lost acknowledged writes. When it is to learn, what is left of it is set
+//! aside as `T.P.damaged-N`.
 
 use std::collections::HashMap;
 use std::io;
@@ -26,12 +28,12 @@ use pegasus_log::record::Record;
 use tracing::{error, info};
 use types::id::{Ballot, Decree, NodeId, PartitionId, TableId};
 use types::slot::slots_of_partition;
-use wire::rpc::Assignment;
+use wire::rpc::{Assignment, Duty};
 
 use crate::body::Body;
-use crate::node::{NodeOptions, NodeWorld, store_directory};
+use crate::node::{NodeOptions, NodeWorld};
 use crate::partition::{Partition, View};
-use crate::record;
+use crate::record::{self, Kind};
 use crate::sessions::Sessions;
 
 /// Why a node cannot start.
@@ -89,12 +91,14 @@ pub(crate) enum AssignError {
     State(#[from] StorageFailure),
     #[error("open the store")]
     Store(#[from] engine::error::OpenError),
+    #[error("move what is there out of the way")]
+    Aside(#[source] io::Error),
 }
 
 /// What was found in a data directory.
 pub(crate) struct Recovered {
     pub(crate) log: Log,
-    pub(crate) state: StateStore,
+    pub(crate) state: Entries,
     pub(crate) replicas: Vec<Opened>,
 }
 
@@ -113,6 +117,7 @@ pub(crate) fn open(options: &NodeOptions, world: &NodeWorld) -> Result<Recovered
             _ => return Err(OpenError::StateEntry(key.escape_ascii().to_string())),
         }
     }
+    remove_other_generations(&options.data, &known);
     let mut replicas: HashMap<PartitionId, Recovering> = HashMap::new();
     for (id, opened) in open_stores(options, world, &known) {
         let (_, entry) = known.iter().find(|(i, _)| *i == id).expect("opened what is known");
@@ -126,7 +131,7 @@ pub(crate) fn open(options: &NodeOptions, world: &NodeWorld) -> Result<Recovered
         replicas.insert(id, Recovering::new(id, entry.ballot, store, Sessions::new(options.sessions_max)));
     }
     let mut records = 0u64;
-    let log = Log::open(&options.data.join("log"), options.log.clone(), &mut |record: Record| {
+    let log = world.machine.log(&options.data.join("log"), options.log.clone(), &mut |record: Record| {
         records += 1;
         if let Some(replica) = replicas.get_mut(&record.partition) {
             replica.replay(record);
@@ -136,38 +141,114 @@ pub(crate) fn open(options: &NodeOptions, world: &NodeWorld) -> Result<Recovered
     let replicas = replicas.into_values().map(|replica| replica.finish(options)).collect();
     let took = world.clock.now().since(started);
     info!(node = %options.node, replicas = found, records, ?took, "recovered");
+    let state = Entries { store: state, entries: known.into_iter().collect() };
     Ok(Recovered { log, state, replicas })
 }
 
-/// Makes an assignment durable, and the replica if it is the first. `None`: the replica is there already.
+/// Makes a replica of a new group, or an empty one that is to learn.
 pub(crate) fn assign(
     options: &NodeOptions,
     world: &NodeWorld,
-    state: &StateStore,
+    entries: &mut Entries,
     assignment: &Assignment,
-    known: bool,
-) -> Result<Option<Opened>, AssignError> {
+) -> Result<Opened, AssignError> {
     let id = assignment.partition;
     let ballot = assignment.config.ballot;
-    if !known && ballot > FIRST_BALLOT {
+    if assignment.duty == Duty::Member && ballot > FIRST_BALLOT {
         return Err(AssignError::Lost(ballot));
     }
-    let made = if known {
-        None
-    } else {
-        let slots = slots_of_partition(id.index, assignment.partition_count);
-        let store = Store::open(&store_directory(&options.data, id), slots, &world.shared)?;
-        let replica = Recovering::new(id, Ballot(0), Some(Arc::new(store)), Sessions::new(options.sessions_max));
-        Some(replica.finish(options))
-    };
-    let entry = Entry { ballot, partition_count: assignment.partition_count };
-    state.write(&[(&encode_key(id), Some(&encode_entry(entry)))])?;
-    Ok(made)
+    // What is here is damaged, or was left behind: it is kept aside for a person to look at.
+    let generation = entries.get(id).map_or(0, |entry| entry.generation + 1);
+    let before = generation_directory(&options.data, id, generation.saturating_sub(1));
+    set_aside(&options.data, id, &before)?;
+    let slots = slots_of_partition(id.index, assignment.partition_count);
+    let store = Store::open(&generation_directory(&options.data, id, generation), slots, &world.shared)?;
+    entries.put(id, Entry { ballot, partition_count: assignment.partition_count, generation })?;
+    Ok(Recovering::new(id, ballot, Some(Arc::new(store)), Sessions::new(options.sessions_max)).finish(options))
+}
+
+/// Removes what there is of a replica.
+pub(crate) fn discard(data: &Path, entries: &mut Entries, id: PartitionId) -> Result<(), AssignError> {
+    let generation = entries.get(id).map_or(0, |entry| entry.generation);
+    entries.remove(id)?;
+    match std::fs::remove_dir_all(generation_directory(data, id, generation)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(AssignError::Aside(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Gives the directory of an unusable store another name, if it is there.
+pub(crate) fn set_aside(data: &Path, id: PartitionId, directory: &Path) -> Result<(), AssignError> {
+    if !directory.exists() {
+        return Ok(());
+    }
+    let free = (1..).map(|n| data.join(format!("store/{id}.damaged-{n}"))).find(|path| !path.exists()).expect("some number is free");
+    error!(partition = %id, to = %free.display(), "the replica's store is set aside");
+    std::fs::rename(directory, &free).and_then(|()| std::fs::File::open(data.join("store"))?.sync_all()).map_err(AssignError::Aside)
+}
+
+/// What the node's state holds of its replicas; every change is on the disk before it is seen.
+pub(crate) struct Entries {
+    store: StateStore,
+    entries: HashMap<PartitionId, Entry>,
+}
+
+impl Entries {
+    /// Raises the ballots of replicas that are there; none goes down.
+    pub(crate) fn raise(&mut self, ballots: &[(PartitionId, Ballot)]) -> Result<(), StorageFailure> {
+        let mut raised: HashMap<PartitionId, Entry> = HashMap::new();
+        for (id, ballot) in ballots {
+            if let Some(entry) = raised.get(id).or_else(|| self.entries.get(id)).filter(|entry| entry.ballot < *ballot) {
+                raised.insert(*id, Entry { ballot: *ballot, ..*entry });
+            }
+        }
+        let writes: Vec<(Vec<u8>, Vec<u8>)> = raised.iter().map(|(id, entry)| (encode_key(*id), encode_entry(*entry))).collect();
+        if !writes.is_empty() {
+            let writes: Vec<(&[u8], Option<&[u8]>)> = writes.iter().map(|(key, value)| (&key[..], Some(&value[..]))).collect();
+            self.store.write(&writes)?;
+        }
+        self.entries.extend(raised);
+        Ok(())
+    }
+
+    pub(crate) fn get(&self, id: PartitionId) -> Option<Entry> {
+        self.entries.get(&id).copied()
+    }
+
+    /// From now on this generation is the partition's store.
+    pub(crate) fn set_generation(&mut self, id: PartitionId, generation: u32) -> Result<(), AssignError> {
+        let Some(entry) = self.get(id) else { return Ok(()) };
+        Ok(self.put(id, Entry { generation, ..entry })?)
+    }
+
+    fn put(&mut self, id: PartitionId, entry: Entry) -> Result<(), StorageFailure> {
+        self.store.write(&[(&encode_key(id), Some(&encode_entry(entry)))])?;
+        self.entries.insert(id, entry);
+        Ok(())
+    }
+
+    fn remove(&mut self, id: PartitionId) -> Result<(), StorageFailure> {
+        self.store.write(&[(&encode_key(id), None)])?;
+        self.entries.remove(&id);
+        Ok(())
+    }
+}
+
+/// How a node's cores are run.
+pub(crate) fn core_options(options: &NodeOptions) -> CoreOptions {
+    CoreOptions {
+        window: options.pipeline_max,
+        lease: options.lease,
+        grace: options.grace,
+        beacon: options.beacon,
+        ..CoreOptions::default()
+    }
 }
 
 /// A replica while the log is read.
 struct Recovering {
     id: PartitionId,
+    ballot: Ballot,
     core: Recovery,
     /// `None`: it is unusable.
     store: Option<Arc<Store>>,
@@ -179,7 +260,7 @@ struct Recovering {
 impl Recovering {
     fn new(id: PartitionId, ballot: Ballot, store: Option<Arc<Store>>, sessions: Sessions) -> Recovering {
         let applied = store.as_ref().map_or(Decree(0), |store| store.applied());
-        Recovering { id, core: Recovery::new(ballot, applied), store, sessions, committed: Vec::new(), replayed: 0 }
+        Recovering { id, ballot, core: Recovery::new(ballot, applied), store, sessions, committed: Vec::new(), replayed: 0 }
     }
 
     fn replay(&mut self, record: Record) {
@@ -190,7 +271,10 @@ impl Recovering {
 
     fn try_replay(&mut self, record: Record) -> Result<(), Box<dyn std::error::Error>> {
         let Some(store) = &self.store else { return Ok(()) };
-        let mutation = record::decode(record).ok_or("a record is of another version")?;
+        let mutation = match record::decode(record).ok_or("a record is of another version")? {
+            Kind::Mutation(mutation) => mutation,
+            Kind::Mark { ballot, decree } => return Ok(self.core.mark(ballot, decree)?),
+        };
         if mutation.decree <= store.applied() {
             // Its writes are in the store already; who was answered what is not.
             for (request, replies) in Body::decode(mutation.body.clone())?.requests {
@@ -231,9 +315,13 @@ impl Recovering {
         if let Err(error) = self.apply_committed() {
             self.give_up(&*error);
         }
-        let Some(store) = self.store else { return (Arc::new(View::new(self.id, None)), None) };
-        let core_options = CoreOptions { window: options.pipeline_max, ..CoreOptions::default() };
-        let core = self.core.finish(options.node.clone(), core_options);
+        let Some(store) = self.store else {
+            let view = View::new(self.id, None);
+            view.learn_ballot(self.ballot);
+            return (Arc::new(view), None);
+        };
+        let core_options = core_options(options);
+        let core = self.core.finish(options.node.clone(), core_options, options.incarnation);
         let view = Arc::new(View::new(self.id, Some(Arc::clone(&store))));
         let seed = options.incarnation ^ u64::from(self.id.index).rotate_left(32);
         let partition = Partition::new(Arc::clone(&view), store, core, self.sessions, seed);
@@ -249,7 +337,7 @@ impl Recovering {
 /// Opens the known stores, several at a time: most of the time RocksDB waits for the disk.
 fn open_stores(options: &NodeOptions, world: &NodeWorld, known: &[(PartitionId, Entry)]) -> Vec<(PartitionId, Result<Store, String>)> {
     let open = |id: PartitionId, entry: Entry| {
-        let directory = store_directory(&options.data, id);
+        let directory = generation_directory(&options.data, id, entry.generation);
         if !directory.exists() {
             return Err(format!("{} is gone", directory.display()));
         }
@@ -303,9 +391,11 @@ fn check_marker(data: &Path, node: &NodeId) -> Result<(), OpenError> {
 
 /// What the node's state holds of a replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Entry {
-    ballot: Ballot,
-    partition_count: u32,
+pub(crate) struct Entry {
+    pub(crate) ballot: Ballot,
+    pub(crate) partition_count: u32,
+    /// Which of the partition's stores is in force: see [`generation_directory`].
+    pub(crate) generation: u32,
 }
 
 fn encode_key(id: PartitionId) -> Vec<u8> {
@@ -324,14 +414,45 @@ fn encode_entry(entry: Entry) -> Vec<u8> {
     let mut value = vec![ENTRY_VERSION];
     value.put_u64(entry.ballot.0);
     value.put_u32(entry.partition_count);
+    value.put_u32(entry.generation);
     value
 }
 
 fn decode_entry(mut value: &[u8]) -> Option<Entry> {
-    if value.len() != 13 || value.get_u8() != ENTRY_VERSION {
+    if value.len() < 13 || ![ENTRY_VERSION_1, ENTRY_VERSION].contains(&value.get_u8()) {
         return None;
     }
-    Some(Entry { ballot: Ballot(value.get_u64()), partition_count: value.get_u32() })
+    let (ballot, partition_count) = (Ballot(value.get_u64()), value.get_u32());
+    // The first version knew no generations.
+    let generation = if value.is_empty() { 0 } else { value.try_get_u32().ok()? };
+    Some(Entry { ballot, partition_count, generation })
+}
+
+/// Where a generation of a partition's store lives. A learner that fetched a checkpoint opens it as the next one, while readers may still hold the one before.
+pub(crate) fn generation_directory(data: &Path, id: PartitionId, generation: u32) -> PathBuf {
+    match generation {
+        0 => data.join(format!("store/{id}")),
+        generation => data.join(format!("store/{id}-g{generation}")),
+    }
+}
+
+/// Removes generations that are not in force: their replacement was cut short, or their removal.
+fn remove_other_generations(data: &Path, known: &[(PartitionId, Entry)]) {
+    let Ok(found) = std::fs::read_dir(data.join("store")) else { return };
+    for name in found.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+        let Some((id, generation)) = name.split_once("-g").and_then(|(id, generation)| Some((id, generation.parse::<u32>().ok()?))) else {
+            // The first generation has no suffix.
+            let superseded = known.iter().any(|(id, entry)| entry.generation > 0 && name == id.to_string());
+            if superseded {
+                let _ = std::fs::remove_dir_all(data.join("store").join(&name));
+            }
+            continue;
+        };
+        let current = known.iter().any(|(known, entry)| known.to_string() == id && entry.generation == generation);
+        if !current {
+            let _ = std::fs::remove_dir_all(data.join("store").join(&name));
+        }
+    }
 }
 
 /// Version of the directory's layout.
@@ -339,7 +460,8 @@ const VERSION: u32 = 1;
 /// A new group waits at this ballot until all members have made their copies; only then may a member start with nothing.
 const FIRST_BALLOT: Ballot = Ballot(0);
 const PREFIX: &[u8] = b"replica/";
-const ENTRY_VERSION: u8 = 1;
+const ENTRY_VERSION_1: u8 = 1;
+const ENTRY_VERSION: u8 = 2;
 const APPLY_EVERY: usize = 256;
 const STALLED: Duration = Duration::from_millis(5);
 const OPEN_THREADS: usize = 8;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tracing::{info, warn};
-use wire::rpc::{Assignment, ControlRequest, ControlResponse, ReplicaState};
+use wire::rpc::{Assignment, ControlRequest, ControlResponse, Duty, ReplicaState};
 
 use crate::node::Node;
 
@@ -32,8 +32,7 @@ pub(crate) async fn run(node: Arc<Node>) {
             }
             trouble = now;
         }
-        let settled = !node.replicas().iter().any(|r| matches!(r.state, ReplicaState::Waiting | ReplicaState::Reconciling));
-        let beat = if settled && !node.replicas().is_empty() && trouble.is_empty() { SETTLED } else { UNSETTLED };
+        let beat = if !node.unsettled() && !node.replicas().is_empty() && trouble.is_empty() { SETTLED } else { UNSETTLED };
         tokio::select! {
             () = node.stop.cancelled() => return,
             () = node.woken() => {}
@@ -56,10 +55,16 @@ pub(crate) async fn run(node: Arc<Node>) {
 
 async fn configure(node: &Arc<Node>, assignments: Vec<Assignment>) {
     let replicas = node.replicas();
-    let news = assignments
-        .iter()
-        .any(|a| replicas.iter().all(|r| r.partition != a.partition || (r.ballot < a.config.ballot && r.state != ReplicaState::Failed)));
-    if !news {
+    let news = |a: &Assignment| match replicas.iter().find(|r| r.partition == a.partition) {
+        None => a.duty != Duty::Bystander && a.duty != Duty::Discard,
+        Some(r) => {
+            // A primary may have to talk to a learner.
+            let others = a.addresses.len() > a.config.secondaries.len();
+            r.ballot < a.config.ballot || a.suggestion.is_some() || role(r.state) != a.duty || others
+        }
+    };
+    let assignments: Vec<Assignment> = assignments.into_iter().filter(|a| news(a)).collect();
+    if assignments.is_empty() {
         return;
     }
     let (done, finished) = oneshot::channel();
@@ -70,6 +75,15 @@ async fn configure(node: &Arc<Node>, assignments: Vec<Assignment>) {
     };
     if node.pool.submit(job).is_ok() {
         let _ = finished.await;
+    }
+}
+
+/// The duty that goes with what a replica is.
+fn role(state: ReplicaState) -> Duty {
+    match state {
+        ReplicaState::Primary | ReplicaState::Reconciling | ReplicaState::Secondary => Duty::Member,
+        ReplicaState::Learner => Duty::Learner,
+        ReplicaState::Waiting | ReplicaState::Failed => Duty::Bystander,
     }
 }
 

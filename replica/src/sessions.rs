@@ -69,6 +69,15 @@ impl Sessions {
         self.put(request, decree, Some(replies));
     }
 
+    /// What is applied: a copy for a learner.
+    pub(crate) fn export(&self) -> Vec<(RequestId, Decree, Replies)> {
+        let applied = |(session, last): (&u64, &Last)| {
+            let replies = last.replies.clone()?;
+            Some((RequestId { session: *session, number: last.number }, last.decree, replies))
+        };
+        self.last.iter().filter_map(applied).collect()
+    }
+
     /// Forgets requests whose mutation was given up: a new primary's group never had it.
     pub(crate) fn void_after(&mut self, decree: Decree) {
         self.last.retain(|_, last| last.replies.is_some() || last.decree <= decree);

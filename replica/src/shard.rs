@@ -7,13 +7,15 @@
 //! Invariant: the core of a partition hears `Logged` in the order of its records, although appends may fail and be made again.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use net::service::Network;
-use pacifica::message::Message;
-use pacifica::replica::{Input, LogToken};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use net::service::{CallError, Network, Service};
+use pacifica::message::{Change, Message};
+use pacifica::replica::{Answer, Input, LogToken, Role, Suggestion};
 use pegasus_log::error::AppendError;
 use pegasus_log::log::Log;
 use pegasus_log::record::Record;
@@ -22,14 +24,16 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 use types::group::GroupConfig;
-use types::id::{NodeId, PartitionId};
+use types::id::{Ballot, NodeId, PartitionId};
 use types::time::Time;
 use types::txn::{Call, Coprocessor};
-use wire::rpc::{Assignment, Refusal, Replicate};
+use wire::rpc::{Assignment, ChangeRequest, ControlRequest, ControlResponse, Duty, Refusal, Replicate};
 
 use crate::clock::Clock;
+use crate::home::Home;
+use crate::learn::{Fetched, Remembered, Sought};
 use crate::metrics::Metrics;
-use crate::partition::{Context, Partition, Wishes};
+use crate::partition::{Context, Entry, Partition, Wishes};
 use crate::pool::Pool;
 use crate::queue::Group;
 use crate::record;
@@ -44,8 +48,20 @@ pub(crate) enum Event {
     Messages(NodeId, Vec<(PartitionId, Message)>),
     /// What became of an append.
     Appended(u64, Result<(), AppendError>),
-    /// A partition's new configuration; it is on disk.
+    /// What the meta server says of a group. Its ballot is on disk, if the node has a part in it.
     Configure(Assignment),
+    /// A configuration heard of from a member, as a learner or not; its ballot is on disk.
+    Adopted(PartitionId, GroupConfig, bool),
+    /// A learner's fetch has ended.
+    Fetched(PartitionId, Box<Fetched>),
+    /// A copy of the requests that a partition remembers, for a learner.
+    Sessions(PartitionId, oneshot::Sender<Remembered>),
+    /// The copy is not needed any more: the partition is to be closed.
+    Discard(PartitionId, oneshot::Sender<()>),
+    /// The process at the other end of a connection does not seem to be there.
+    Suspect(NodeId),
+    /// Hand over what is led here.
+    Retire,
     /// A replica that was opened.
     Open(Box<Partition>),
     /// The data the partition's first group needs is in memory.
@@ -133,6 +149,15 @@ impl Drop for Ticket {
 /// What a shard works with.
 pub(crate) struct Tools {
     pub(crate) node: NodeId,
+    /// Of this process.
+    pub(crate) incarnation: u64,
+    /// The node, for what its shards cannot do by themselves.
+    pub(crate) home: Home,
+    pub(crate) meta: Arc<dyn Service>,
+    /// Members that a write needs, where the table has as many.
+    pub(crate) min_write_members: usize,
+    /// An fdatasync that takes longer than this is a log that does not get on.
+    pub(crate) lease: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) coprocessor: Arc<dyn Coprocessor>,
     pub(crate) log: Arc<Log>,
@@ -158,6 +183,11 @@ pub(crate) struct Shard {
     append_again: Option<Time>,
     /// The disk was full when the log was last asked; said once.
     disk_full: bool,
+    /// Changes of groups that the meta server was asked for.
+    changes: FuturesUnordered<Pin<Box<dyn Future<Output = Changed> + Send>>>,
+    /// Which those are.
+    changing: HashSet<PartitionId>,
+    stalled: bool,
     sweep_at: Time,
     closing: Option<oneshot::Sender<()>>,
 }
@@ -195,6 +225,9 @@ impl Shard {
             next_append: 0,
             append_again: None,
             disk_full: false,
+            changes: FuturesUnordered::new(),
+            changing: HashSet::new(),
+            stalled: false,
             sweep_at,
             closing: None,
         };
@@ -210,6 +243,7 @@ impl Shard {
             tokio::select! {
                 biased;
                 n = self.events.recv_many(&mut taken, TURN_EVENTS) => if n == 0 { return },
+                Some(changed) = self.changes.next(), if !self.changes.is_empty() => self.on_changed(changed),
                 _ = tick.tick() => self.on_tick(),
             }
             for event in taken.drain(..) {
@@ -240,6 +274,33 @@ impl Shard {
             }
             Event::Appended(number, result) => self.on_appended(number, result),
             Event::Configure(assignment) => self.on_configure(assignment),
+            Event::Adopted(id, config, learn) => self.with(id, |partition, cx| partition.configure(cx, config, learn)),
+            Event::Fetched(id, fetched) => self.on_fetched(id, *fetched),
+            Event::Sessions(id, answer) => {
+                let remembered = self.partitions.get(&id).map(|partition| partition.sessions().export());
+                let _ = answer.send(remembered.unwrap_or_default()); // who asked may have given up
+            }
+            Event::Discard(id, done) => {
+                if self.partitions.get(&id).is_some_and(|partition| !partition.fetching()) {
+                    self.partitions.remove(&id);
+                    self.forget_appends(id);
+                    let _ = done.send(()); // who asked may have given up
+                }
+            }
+            Event::Suspect(node) => {
+                for id in self.ids() {
+                    self.with(id, |partition, cx| partition.step(cx, Input::Suspect(node.clone())));
+                }
+            }
+            Event::Retire => {
+                for id in self.ids() {
+                    self.with(id, |partition, cx| {
+                        if let Some(suggestion) = partition.successor() {
+                            partition.step(cx, Input::Suggested(suggestion));
+                        }
+                    });
+                }
+            }
             Event::Open(partition) => {
                 self.touched.insert(partition.id());
                 self.partitions.insert(partition.id(), *partition);
@@ -258,23 +319,151 @@ impl Shard {
     }
 
     fn step(&mut self, id: PartitionId, input: impl FnOnce(NodeId) -> Input, from: &NodeId) {
+        self.with(id, |partition, cx| partition.step(cx, input(from.clone())));
+    }
+
+    fn with(&mut self, id: PartitionId, work: impl FnOnce(&mut Partition, &mut Context<'_>)) {
         let Some(partition) = self.partitions.get_mut(&id) else { return };
         let mut cx = context(&self.tools, &mut self.wishes, self.append_again.is_some(), &self.appends);
-        partition.step(&mut cx, input(from.clone()));
+        work(partition, &mut cx);
         self.touched.insert(id);
     }
 
+    fn ids(&self) -> Vec<PartitionId> {
+        self.partitions.keys().copied().collect()
+    }
+
     fn on_configure(&mut self, assignment: Assignment) {
-        for (node, address) in &assignment.addresses {
-            if *node != self.tools.node {
-                self.addresses.insert(node.clone(), address.clone());
+        let Assignment { partition: id, config, addresses, duty, replicas, suggestion, .. } = assignment;
+        for (node, address) in addresses {
+            if node != self.tools.node {
+                self.addresses.insert(node, address);
             }
         }
-        let Some(partition) = self.partitions.get_mut(&assignment.partition) else { return };
-        let config: GroupConfig = assignment.config;
-        let mut cx = context(&self.tools, &mut self.wishes, self.append_again.is_some(), &self.appends);
-        partition.configure(&mut cx, config);
-        self.touched.insert(assignment.partition);
+        let floor = self.tools.min_write_members.min(replicas.max(1) as usize);
+        if let Some(partition) = self.partitions.get_mut(&id) {
+            partition.set_floor(floor);
+        }
+        let known = self.partitions.get(&id).map(|partition| (partition.core().ballot(), partition.core().role()));
+        if let (Duty::Learner, Some((ballot, Role::Primary | Role::Reconciling | Role::Secondary))) = (duty, known)
+            && ballot < config.ballot
+        {
+            // It believes that it is a member: that ends first.
+            self.with(id, |partition, cx| partition.configure(cx, config.clone(), false));
+        }
+        let ballot_said = config.ballot;
+        match (duty, known) {
+            (Duty::Learner, Some((ballot, role))) if role != Role::Learner || ballot < config.ballot => {
+                // A member that was removed has to hear that it is none before anything can take the place of what it holds.
+                if ballot < config.ballot && !matches!(role, Role::Waiting | Role::Learner) {
+                    self.with(id, |partition, cx| partition.configure(cx, config.clone(), false));
+                }
+                self.fetch(id, config);
+            }
+            (Duty::Member, _) => self.with(id, |partition, cx| partition.configure(cx, config, false)),
+            // What is no member goes on as it is, unless it believes that it is one.
+            (Duty::Bystander | Duty::Discard, Some((ballot, Role::Primary | Role::Reconciling | Role::Secondary)))
+                if ballot < config.ballot =>
+            {
+                self.with(id, |partition, cx| partition.configure(cx, config, false));
+            }
+            _ => {}
+        }
+        // What was suggested under another ballot may be wrong under this one.
+        let current = self.partitions.get(&id).is_some_and(|partition| partition.core().ballot() == ballot_said);
+        if let Some(suggestion) = suggestion.filter(|_| current) {
+            self.with(id, |partition, cx| partition.step(cx, Input::Suggested(translate(suggestion))));
+        }
+    }
+
+    /// Begins to fetch what a learner lacks.
+    fn fetch(&mut self, id: PartitionId, config: GroupConfig) {
+        let Some(partition) = self.partitions.get_mut(&id).filter(|partition| partition.may_fetch(config.ballot)) else { return };
+        let Some(primary) = config.primary.clone() else { return };
+        let Some(address) = self.addresses.get(&primary) else { return };
+        partition.begin_fetch();
+        let sought =
+            Sought { partition: id, config, view: Arc::clone(&partition.view), primary: self.tools.network.node(&primary, address) };
+        self.tools.home.fetch(sought, self.inbox.clone());
+    }
+
+    fn on_fetched(&mut self, id: PartitionId, fetched: Fetched) {
+        let Some(mut partition) = self.partitions.remove(&id) else { return };
+        let config = match fetched {
+            Fetched::Nothing => {
+                partition.end_fetch();
+                None
+            }
+            Fetched::Same { config, remembered } => {
+                partition.end_fetch();
+                partition.remember(remembered);
+                Some(config)
+            }
+            Fetched::Anew { config, partition: anew } => {
+                partition = *anew;
+                self.forget_appends(id);
+                Some(config)
+            }
+        };
+        self.partitions.insert(id, partition);
+        match config {
+            Some(config) => self.with(id, |partition, cx| partition.configure(cx, config, true)),
+            None => drop(self.touched.insert(id)),
+        }
+    }
+
+    /// The replica of the partition is another from here on, or none. What the log will say of the records of the one before is not about
+    /// its own: they have tokens of their own, which begin again.
+    fn forget_appends(&mut self, id: PartitionId) {
+        self.wishes.log.retain(|(of, ..)| *of != id);
+        for append in &mut self.appends {
+            append.tokens.retain(|(of, _)| *of != id);
+        }
+    }
+
+    /// Puts what a partition asks for to the meta server: one question a partition at a time.
+    fn propose(&mut self, id: PartitionId, ballot: Ballot, change: Change) {
+        if !self.changing.insert(id) {
+            return;
+        }
+        let Tools { node, incarnation, meta, .. } = &self.tools;
+        let request = ChangeRequest { partition: id, node: node.clone(), incarnation: *incarnation, ballot, change };
+        let answer = meta.control(ControlRequest::Change(request), CHANGE_PATIENCE);
+        self.changes.push(Box::pin(async move { Changed { id, ballot, answer: answer.await } }));
+    }
+
+    fn on_changed(&mut self, changed: Changed) {
+        let Changed { id, ballot, answer } = changed;
+        self.changing.remove(&id);
+        let answer = match answer {
+            Ok(ControlResponse::Group { assignment, .. }) if assignment.config.ballot > ballot => {
+                return self.tools.home.configure(vec![assignment]);
+            }
+            Ok(ControlResponse::Group { refused: Some(reason), .. }) => {
+                warn!(partition = %id, %ballot, reason, "the meta server refused to change the group");
+                Answer::Refused
+            }
+            Err(CallError::Unreachable(_) | CallError::Overloaded | CallError::NotOffered) => Answer::Unsent,
+            Ok(_) | Err(CallError::Broken(_) | CallError::Timeout) => Answer::Unknown,
+        };
+        self.with(id, |partition, cx| partition.step(cx, Input::Answered { ballot, answer }));
+    }
+
+    /// Tells the cores whether the log gets on.
+    fn watch_log(&mut self) {
+        let stalled = self.tools.log.stats().syncing.is_some_and(|took| took >= self.tools.lease);
+        if std::mem::replace(&mut self.stalled, stalled) != stalled {
+            if stalled {
+                warn!(node = %self.tools.node, "the log's disk hangs: what is led here is left to others");
+            } else {
+                info!(node = %self.tools.node, "the log's disk answers again");
+            }
+        }
+        if stalled || self.partitions.values().any(Partition::told_stalled) {
+            for id in self.ids() {
+                self.with(id, |partition, cx| partition.on_stalled(cx, stalled));
+            }
+        }
     }
 
     fn on_tick(&mut self) {
@@ -288,6 +477,7 @@ impl Shard {
         if self.append_again.is_some_and(|at| at <= now) {
             self.append_failed_again();
         }
+        self.watch_log();
         if now >= self.sweep_at {
             self.sweep_at = now + SWEEP_EVERY;
             for partition in self.partitions.values_mut() {
@@ -326,7 +516,11 @@ impl Shard {
         if !self.wishes.log.is_empty() {
             let wishes = std::mem::take(&mut self.wishes.log);
             let tokens = wishes.iter().map(|(id, token, _)| (*id, *token)).collect();
-            let records = wishes.iter().map(|(id, _, mutation)| record::encode(*id, mutation)).collect();
+            let encode = |(id, _, entry): &(PartitionId, LogToken, Entry)| match entry {
+                Entry::Mutation(mutation) => record::encode(*id, mutation),
+                Entry::Mark(ballot, decree) => record::encode_mark(*id, *ballot, *decree),
+            };
+            let records = wishes.iter().map(encode).collect();
             let number = self.next_append;
             self.next_append += 1;
             let state = if self.append_again.is_some() { AppendState::Full(Refusal::DiskFull) } else { AppendState::UnderWay };
@@ -350,6 +544,20 @@ impl Shard {
         }
         for (id, store, calls) in std::mem::take(&mut self.wishes.warm) {
             self.warm(id, store, calls);
+        }
+        if !self.wishes.adopt.is_empty() {
+            self.tools.home.adopt(std::mem::take(&mut self.wishes.adopt));
+        }
+        for (id, ballot, change) in std::mem::take(&mut self.wishes.propose) {
+            self.propose(id, ballot, change);
+        }
+        for id in std::mem::take(&mut self.wishes.fetch) {
+            if let Some(config) = self.partitions.get(&id).and_then(|partition| partition.core().config().cloned()) {
+                self.fetch(id, config);
+            }
+        }
+        if std::mem::take(&mut self.wishes.outdated) {
+            self.tools.home.wake_reporter();
         }
     }
 
@@ -447,6 +655,21 @@ impl Shard {
     }
 }
 
+/// An answer of the meta server to a change that was asked for.
+struct Changed {
+    id: PartitionId,
+    ballot: Ballot,
+    answer: Result<ControlResponse, CallError>,
+}
+
+fn translate(suggestion: wire::rpc::Suggestion) -> Suggestion {
+    match suggestion {
+        wire::rpc::Suggestion::HandOver(to) => Suggestion::HandOver(to),
+        wire::rpc::Suggestion::Remove(node) => Suggestion::Remove(node),
+        wire::rpc::Suggestion::TakeOver => Suggestion::TakeOver,
+    }
+}
+
 fn context<'a>(tools: &'a Tools, out: &'a mut Wishes, stalled: bool, appends: &VecDeque<Append>) -> Context<'a> {
     let refusal = || {
         appends.iter().find_map(|a| match a.state {
@@ -464,6 +687,8 @@ fn context<'a>(tools: &'a Tools, out: &'a mut Wishes, stalled: bool, appends: &V
     }
 }
 
+/// How long the meta server may take to change a group.
+const CHANGE_PATIENCE: Duration = Duration::from_secs(2);
 /// Events taken in one turn at most, so that a flood does not keep replies waiting.
 const TURN_EVENTS: usize = 1024;
 /// Resolution of the cores' timers.

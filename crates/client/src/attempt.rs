@@ -9,7 +9,10 @@ use types::txn::Call;
 use wire::rpc::{Execute, Executed, Outcome, Refusal};
 
 use crate::alarm::Alarm;
+use crate::clock;
+use crate::router::Router;
 use crate::routes::Routes;
+use crate::watch::{Waited, Watch};
 
 /// What is under way at one node.
 struct Part {
@@ -27,6 +30,8 @@ struct Group {
 
 /// What is under way.
 pub(crate) struct Attempt {
+    /// Of the routing table it was sent by.
+    version: u64,
     parts: Vec<Part>,
     /// Calls whose partition has no primary.
     homeless: Vec<u32>,
@@ -73,22 +78,31 @@ impl Attempt {
                 Part { places, answer }
             })
             .collect();
-        Attempt { parts, homeless }
+        Attempt { version: routes.version(), parts, homeless }
     }
 
-    /// Waits for every node, until `deadline` at most, and tells what became of each call.
-    pub(crate) async fn finish(self, deadline: Instant, alarm: &mut Alarm, mut tell: impl FnMut(u32, Fate)) {
+    /// Waits for every node, until `deadline` at most, and tells what became of each of `calls` that was sent.
+    pub(crate) async fn finish(
+        self,
+        router: &Router,
+        calls: &[(u32, Call)],
+        deadline: Instant,
+        alarm: &mut Alarm,
+        mut tell: impl FnMut(u32, Fate),
+    ) {
         for place in self.homeless {
             tell(place, Fate::Refused(Refusal::NotReady));
         }
-        for part in self.parts {
-            match fates(part.places.len(), answer(part.answer, deadline, alarm).await) {
+        let mut watch = Watch::new(router, self.version, clock::now(), deadline);
+        for Part { places, answer } in self.parts {
+            let partitions = places.iter().map(|&place| calls[place as usize].0);
+            match fates(places.len(), watch.answer(answer, partitions, alarm).await) {
                 Ok(outcomes) => {
-                    for (place, outcome) in part.places.into_iter().zip(outcomes) {
+                    for (place, outcome) in places.into_iter().zip(outcomes) {
                         tell(place, Fate::from(outcome));
                     }
                 }
-                Err(fate) => part.places.iter().for_each(|&place| tell(place, fate.clone())),
+                Err(fate) => places.iter().for_each(|&place| tell(place, fate.clone())),
             }
         }
     }
@@ -103,6 +117,8 @@ pub(crate) enum Fate {
     Refused(Refusal),
     /// It may have run.
     Doubtful,
+    /// It may have run, and another node is to be asked.
+    Moved,
 }
 
 impl From<Outcome> for Fate {
@@ -116,18 +132,14 @@ impl From<Outcome> for Fate {
 }
 
 /// The outcomes of a request of `count` calls, or what a failed request says about each of them.
-pub(crate) fn fates(count: usize, answer: Result<Executed, CallError>) -> Result<Vec<Outcome>, Fate> {
-    match answer {
-        Ok(executed) if executed.outcomes.len() == count => Ok(executed.outcomes),
+pub(crate) fn fates(count: usize, waited: Waited) -> Result<Vec<Outcome>, Fate> {
+    match waited {
+        Waited::Ended(Ok(executed)) if executed.outcomes.len() == count => Ok(executed.outcomes),
         // An answer to another question: whatever the node did, it is not known here.
-        Ok(_) | Err(CallError::Broken(_) | CallError::Timeout) => Err(Fate::Doubtful),
-        Err(CallError::Unreachable(_)) => Err(Fate::Refused(Refusal::NotReady)),
-        Err(CallError::Overloaded) => Err(Fate::Refused(Refusal::Busy)),
-        Err(CallError::NotOffered) => Err(Fate::Refused(Refusal::NotPrimary)),
+        Waited::Ended(Ok(_) | Err(CallError::Broken(_) | CallError::Timeout)) => Err(Fate::Doubtful),
+        Waited::Ended(Err(CallError::Unreachable(_))) => Err(Fate::Refused(Refusal::NotReady)),
+        Waited::Ended(Err(CallError::Overloaded)) => Err(Fate::Refused(Refusal::Busy)),
+        Waited::Ended(Err(CallError::NotOffered)) => Err(Fate::Refused(Refusal::NotPrimary)),
+        Waited::Moved => Err(Fate::Moved),
     }
-}
-
-/// Waits for an answer, until `deadline` at most.
-pub(crate) async fn answer(pending: Pending<Executed>, deadline: Instant, alarm: &mut Alarm) -> Result<Executed, CallError> {
-    alarm.until(deadline, pending).await.unwrap_or(Err(CallError::Timeout))
 }

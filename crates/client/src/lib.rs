@@ -3,7 +3,7 @@
 //! ```text
 //!   calls ──▶ routes: partition -> node ──▶ one Execute a node, all at once ──▶ outcomes
 //!               ▲                                                │ refused, broken, late
-//!               ╰────────── refresh at the meta server ◀─────────╯ again, under the same request id
+//!               ╰────────── refresh at the meta server ◀─────────╯ again, under the same request id ([`session`])
 //! ```
 //! It knows neither Redis nor sockets: a call is opaque, a node is a [`net::service::Service`].
 
@@ -13,3 +13,4 @@ mod clock;
 pub mod router;
 pub mod routes;
 pub mod session;
+mod watch;

@@ -14,10 +14,11 @@ use types::txn::Call;
 use wire::rpc::{ControlRequest, ControlResponse, Outcome, Refusal};
 
 use crate::alarm::Alarm;
-use crate::attempt::{Attempt, Fate, answer, fates, send_whole};
+use crate::attempt::{Attempt, Fate, fates, send_whole};
 use crate::clock;
 use crate::routes::Routes;
 use crate::session::{Session, mix};
+use crate::watch::Watch;
 
 /// Times of a [`Router`].
 #[derive(Debug, Clone)]
@@ -26,7 +27,11 @@ pub struct Options {
     pub patience: Duration,
     /// How long one node is waited for before the call is tried again. Below `patience`, so that a node that hangs leaves time for another.
     pub attempt_max: Duration,
-    /// Pause before the first retry; doubles with each.
+    /// After so long without an answer the routing table is looked at, in case another node is to be asked by now.
+    pub look_after: Duration,
+    /// Pause before the first retry of what a node refused because it does not lead the partition: another one is about to, or does already.
+    pub redirect_min: Duration,
+    /// Pause before the first retry otherwise; doubles with each.
     pub backoff_min: Duration,
     /// Longest pause.
     pub backoff_max: Duration,
@@ -39,6 +44,9 @@ impl Default for Options {
         Options {
             patience: Duration::from_secs(10),
             attempt_max: Duration::from_secs(5),
+            // Longer than a write takes while a disk is busy.
+            look_after: Duration::from_millis(300),
+            redirect_min: Duration::from_millis(2),
             backoff_min: Duration::from_millis(5),
             backoff_max: Duration::from_millis(250),
             refresh_interval: Duration::from_secs(1),
@@ -150,7 +158,8 @@ impl Router {
     /// Runs `calls`, each with the index of its partition, and returns what became of each, in their order. Calls of one partition
     /// take effect in order. The session has no other request under way.
     ///
-    /// A call that was refused or whose node failed is tried again, under the same request id so that a write is applied once.
+    /// A call that was refused or whose node failed, or whose partition another node leads before an answer came, is tried again, under the
+    /// same request id so that a write is applied once (see [`crate::session`]).
     /// [`Refusal::Unknown`] is the outcome of a call that may or may not have run when patience ended; any other refusal means it did not.
     pub async fn execute(&self, session: &mut Session, calls: &[(u32, Call)]) -> Vec<Outcome> {
         let now = clock::now();
@@ -158,23 +167,30 @@ impl Router {
         let request = session.next_request();
         let patience = self.options.patience.min(self.options.attempt_max);
         let first = now + patience; // the end of the first attempt
-        let whole = send_whole(&self.routes(), request, patience, calls);
+        let (whole, version) = {
+            let routes = self.routes();
+            (send_whole(&routes, request, patience, calls), routes.version())
+        };
         match whole {
-            Some(pending) => match fates(calls.len(), answer(pending, first, &mut session.alarm).await) {
-                Ok(outcomes) if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Reply(_))) => outcomes,
-                other => {
-                    let mut progress = Progress::new(calls.len());
-                    match other {
-                        Ok(outcomes) => (0..).zip(outcomes).for_each(|(place, outcome)| progress.tell(place, outcome.into())),
-                        Err(fate) => (0..calls.len() as u32).for_each(|place| progress.tell(place, fate.clone())),
+            Some(pending) => {
+                let partitions = calls.iter().map(|(partition, _)| *partition);
+                let waited = Watch::new(self, version, now, first).answer(pending, partitions, &mut session.alarm).await;
+                match fates(calls.len(), waited) {
+                    Ok(outcomes) if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Reply(_))) => outcomes,
+                    other => {
+                        let mut progress = Progress::new(calls.len());
+                        match other {
+                            Ok(outcomes) => (0..).zip(outcomes).for_each(|(place, outcome)| progress.tell(place, outcome.into())),
+                            Err(fate) => (0..calls.len() as u32).for_each(|place| progress.tell(place, fate.clone())),
+                        }
+                        Box::pin(self.finish(request, calls, progress, deadline, &mut session.alarm)).await
                     }
-                    Box::pin(self.finish(request, calls, progress, deadline, &mut session.alarm)).await
                 }
-            },
+            }
             None => {
                 let mut progress = Progress::new(calls.len());
                 let attempt = Attempt::send(&self.routes(), request, patience, calls, 0..calls.len() as u32);
-                attempt.finish(first, &mut session.alarm, |place, fate| progress.tell(place, fate)).await;
+                attempt.finish(self, calls, first, &mut session.alarm, |place, fate| progress.tell(place, fate)).await;
                 if progress.left.is_empty() {
                     return progress.outcomes;
                 }
@@ -192,25 +208,42 @@ impl Router {
         deadline: Instant,
         alarm: &mut Alarm,
     ) -> Vec<Outcome> {
-        let mut pause = self.options.backoff_min;
+        let began = clock::now();
+        let mut pause = Duration::ZERO;
         while !progress.left.is_empty() {
-            let jitter = mix(request.session ^ request.number ^ u64::from(pause.subsec_nanos())) % 256;
-            let sleep = pause.mul_f64(0.75 + jitter as f64 / 512.0);
-            if clock::until(deadline) <= sleep {
+            let urgency = std::mem::take(&mut progress.urgency);
+            if urgency < Urgency::Now {
+                pause = self.next_pause(pause, urgency, clock::now().duration_since(began));
+                let jitter = mix(request.session ^ request.number ^ u64::from(pause.subsec_nanos())) % 256;
+                let sleep = pause.mul_f64(0.75 + jitter as f64 / 512.0);
+                if clock::until(deadline) <= sleep {
+                    break;
+                }
+                tokio::time::sleep(sleep).await;
+                // A failure is told by the refresh itself; the old table is tried again.
+                let _ = tokio::time::timeout_at(deadline, self.refresh()).await;
+            }
+            let patience = clock::until(deadline).min(self.options.attempt_max);
+            if patience.is_zero() {
                 break;
             }
-            tokio::time::sleep(sleep).await;
-            pause = (pause * 2).min(self.options.backoff_max);
-            // A failure is told by the refresh itself; the old table is tried again.
-            let _ = tokio::time::timeout_at(deadline, self.refresh()).await;
             self.retries.fetch_add(1, Ordering::Relaxed);
-            let patience = clock::until(deadline).min(self.options.attempt_max);
             let mut places = std::mem::take(&mut progress.left);
             places.sort_unstable(); // outcomes come node by node; the order within a partition must hold
             let attempt = Attempt::send(&self.routes(), request, patience, calls, places.into_iter());
-            attempt.finish(clock::now() + patience, alarm, |place, fate| progress.tell(place, fate)).await;
+            attempt.finish(self, calls, clock::now() + patience, alarm, |place, fate| progress.tell(place, fate)).await;
         }
         progress.outcomes
+    }
+
+    /// A hand-over takes milliseconds: right after the first refusal the pauses stay short.
+    fn next_pause(&self, last: Duration, urgency: Urgency, retrying: Duration) -> Duration {
+        let Options { redirect_min, backoff_min, backoff_max, .. } = self.options;
+        let (min, max) = match urgency {
+            Urgency::Now | Urgency::Soon if retrying < HAND_OVER_MAX => (redirect_min, REDIRECT_MAX.min(backoff_max)),
+            Urgency::Now | Urgency::Soon | Urgency::Later => (backoff_min, backoff_max),
+        };
+        (last * 2).clamp(min.min(max), max)
     }
 
     /// Asks a meta server for the routing table. Whoever asks while another does waits for that answer; what was asked a moment ago is
@@ -273,36 +306,57 @@ struct Progress {
     outcomes: Vec<Outcome>,
     /// Calls to be tried again.
     left: Vec<u32>,
+    /// How soon: as the most urgent of them.
+    urgency: Urgency,
+}
+
+/// How soon something is tried again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    /// Whoever refused it, or did not answer, needs time.
+    #[default]
+    Later,
+    /// Another node may be the one to ask.
+    Soon,
+    /// It is known which one.
+    Now,
 }
 
 impl Progress {
     fn new(count: usize) -> Progress {
-        Progress { outcomes: vec![Outcome::Refused(Refusal::NotReady); count], left: Vec::new() }
+        Progress { outcomes: vec![Outcome::Refused(Refusal::NotReady); count], left: Vec::new(), urgency: Urgency::Later }
     }
 
     fn tell(&mut self, place: u32, fate: Fate) {
         let outcome = &mut self.outcomes[place as usize];
         let doubtful = *outcome == Outcome::Refused(Refusal::Unknown);
+        let again = match &fate {
+            Fate::Reply(_) => None,
+            Fate::Doubtful => Some(Urgency::Later),
+            Fate::Moved => Some(Urgency::Now),
+            Fate::Refused(Refusal::NotPrimary | Refusal::NotReady) => Some(Urgency::Soon),
+            // A member may be on its way back, or a learner about to be one.
+            Fate::Refused(Refusal::Busy | Refusal::Expired | Refusal::Unknown | Refusal::TooFewMembers) => Some(Urgency::Later),
+            Fate::Refused(Refusal::DiskFull | Refusal::TooLarge | Refusal::UnknownCommand) => None,
+        };
         match fate {
             Fate::Reply(reply) => *outcome = Outcome::Reply(reply),
-            Fate::Doubtful => {
-                *outcome = Outcome::Refused(Refusal::Unknown);
-                self.left.push(place);
-            }
-            Fate::Refused(refusal) => {
-                // An earlier attempt may still be under way or have run: that this one did not run says nothing about it.
-                if !doubtful {
-                    *outcome = Outcome::Refused(refusal);
-                }
-                match refusal {
-                    Refusal::NotPrimary | Refusal::NotReady | Refusal::Busy | Refusal::Expired | Refusal::Unknown => self.left.push(place),
-                    Refusal::DiskFull | Refusal::TooLarge | Refusal::UnknownCommand => {}
-                }
-            }
+            Fate::Doubtful | Fate::Moved => *outcome = Outcome::Refused(Refusal::Unknown),
+            // An earlier attempt may still be under way or have run: that this one did not run says nothing about it.
+            Fate::Refused(_) if doubtful => {}
+            Fate::Refused(refusal) => *outcome = Outcome::Refused(refusal),
+        }
+        if let Some(urgency) = again {
+            self.left.push(place);
+            self.urgency = self.urgency.max(urgency);
         }
     }
 }
 
+/// Longest pause while a hand-over is likely to be under way.
+const REDIRECT_MAX: Duration = Duration::from_millis(16);
+/// A hand-over is over after this time, or it was none.
+const HAND_OVER_MAX: Duration = Duration::from_millis(100);
 /// A meta server is asked at most this often, whatever is refused.
 const REFRESH_INTERVAL_MIN: Duration = Duration::from_millis(20);
 /// How often it is asked while no table is known.

@@ -1,4 +1,14 @@
 //! The numbers under which a session's requests are known to the partitions.
+//!
+//! Every attempt at a request carries the same number, and each partition remembers the last write of every session with its replies. An
+//! attempt at a write that was carried out already is answered with those first replies, by whichever member is primary by then. This holds
+//! - until the session's next write at the partition: a later attempt at an older request is never carried out, and answered by "unknown";
+//! - while the session is among the last `replication.sessions_max` to write at the partition. That has to cover the patience of a caller: a
+//!   session whose write was forgotten could have it carried out twice;
+//! - over restarts and changes of primary, too: the table is part of what is replicated. A member that restarts rebuilds it from its log,
+//!   which keeps at least `retain_bytes` of the youngest records, and one that learns is given it.
+//!
+//! Reads, and writes that changed nothing, are simply carried out again.
 
 use types::id::RequestId;
 

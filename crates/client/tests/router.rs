@@ -23,6 +23,8 @@ enum Do {
     Refuse(Refusal),
     Fail(CallError),
     Hang,
+    /// Replies after a while.
+    Late(Duration),
     /// Replies to all calls but those of this partition.
     RefusePartition(u32, Refusal),
 }
@@ -60,6 +62,15 @@ impl Service for Node {
                 request.calls.iter().map(|(p, call)| if *p == refused { Outcome::Refused(refusal) } else { reply(call) }).collect()
             }
             Do::Fail(error) => return Pending::ready(Err(error)),
+            Do::Late(after) => {
+                let outcomes = request.calls.iter().map(|(_, call)| reply(call)).collect();
+                let (sender, pending) = Pending::waiting();
+                tokio::runtime::Handle::current().spawn(async move {
+                    tokio::time::sleep(after).await;
+                    let _ = sender.send(Ok(Executed { outcomes }));
+                });
+                return pending;
+            }
             Do::Hang => {
                 let (sender, pending) = Pending::waiting();
                 self.hanging.lock().push(sender);
@@ -76,9 +87,13 @@ impl Service for Node {
     }
 }
 
+type Unanswered = tokio::sync::oneshot::Sender<Result<ControlResponse, CallError>>;
+
 struct Meta {
     routing: Mutex<TableRouting>,
     asked: Mutex<u32>,
+    /// While it hangs it answers nobody.
+    hanging: Mutex<Option<Vec<Unanswered>>>,
 }
 
 impl Service for Meta {
@@ -90,6 +105,11 @@ impl Service for Meta {
 
     fn control(&self, request: ControlRequest, _: Duration) -> Pending<ControlResponse> {
         *self.asked.lock() += 1;
+        if let Some(hanging) = &mut *self.hanging.lock() {
+            let (sender, pending) = Pending::waiting();
+            hanging.push(sender);
+            return pending;
+        }
         let routing = self.routing.lock().clone();
         match request {
             ControlRequest::Route { known, .. } if known == routing.version => Pending::ready(Ok(ControlResponse::Unchanged)),
@@ -134,7 +154,7 @@ impl World {
     async fn of(primaries: &[&str]) -> World {
         let node = |name: &str| (name.to_owned(), Arc::new(Node { name: name.to_owned(), ..Node::default() }));
         let nodes: HashMap<_, _> = ["a", "b", "c"].map(node).into();
-        let meta = Arc::new(Meta { routing: Mutex::new(routing(1, primaries)), asked: Mutex::new(0) });
+        let meta = Arc::new(Meta { routing: Mutex::new(routing(1, primaries)), asked: Mutex::new(0), hanging: Mutex::default() });
         let metas = vec![Arc::clone(&meta) as Arc<dyn Service>];
         let router = Router::new(Arc::new(Net(nodes.clone())), metas, "t", Options::default());
         assert!(router.ready().await);
@@ -183,7 +203,7 @@ async fn calls_of_several_nodes_are_sent_at_once_and_answered_in_order() {
 async fn a_call_that_meets_a_former_primary_follows_the_new_one_under_the_same_id() {
     let mut w = World::of(&["a", "a"]).await;
     *w.meta.routing.lock() = routing(2, &["b", "a"]);
-    w.node("a").script((0..3).map(|_| Do::RefusePartition(0, Refusal::NotPrimary)).collect());
+    w.node("a").script((0..8).map(|_| Do::RefusePartition(0, Refusal::NotPrimary)).collect());
     assert_eq!(w.run(&["0:x", "1:y", "0:z"]).await, ["x@b", "y@a", "z@b"]);
     assert_eq!(w.node("b").seen(), [["0:x", "0:z"]]);
     let first = w.node("a").seen.lock()[0].0;
@@ -194,7 +214,7 @@ async fn a_call_that_meets_a_former_primary_follows_the_new_one_under_the_same_i
 
 #[tokio::test(start_paused = true)]
 async fn what_a_node_refuses_for_now_is_tried_again() {
-    for refusal in [Refusal::NotReady, Refusal::Busy, Refusal::Expired, Refusal::Unknown] {
+    for refusal in [Refusal::NotReady, Refusal::Busy, Refusal::Expired, Refusal::Unknown, Refusal::TooFewMembers] {
         let mut w = World::of(&["a"]).await;
         w.node("a").script(vec![Do::Refuse(refusal), Do::Refuse(refusal)]);
         assert_eq!(w.run(&["0:x"]).await, ["x@a"], "{refusal:?}");
@@ -232,6 +252,15 @@ async fn when_patience_ends_a_call_that_may_have_run_is_unknown_and_one_that_can
     assert_eq!(w.run(&["0:x", "1:y"]).await, ["Unknown", "NotReady"]);
     let took = started.elapsed();
     assert!(took > Duration::from_secs(9) && took <= Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_few_members_are_waited_for_until_patience_ends() {
+    let mut w = World::of(&["a"]).await;
+    w.node("a").script((0..1000).map(|_| Do::Refuse(Refusal::TooFewMembers)).collect());
+    let started = now();
+    assert_eq!(w.run(&["0:x"]).await, ["TooFewMembers"]);
+    assert!(started.elapsed() > Duration::from_secs(9), "{:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -283,6 +312,101 @@ async fn a_partition_without_a_primary_is_waited_for() {
     let (replies, ()) = tokio::join!(w.run(&["0:x", "1:y"]), healed);
     assert_eq!(replies, ["x@a", "y@b"]);
     assert_eq!(w.node("a").seen(), [["0:x"]]);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test measures tokio's own clock")]
+fn now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_hangs_holds_nobody_up_once_another_leads_the_partition() {
+    let mut w = World::of(&["a", "a", "c"]).await;
+    w.node("a").script(vec![Do::Hang]);
+    let meta = Arc::clone(&w.meta);
+    let started = now();
+    let moved = async {
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        *meta.routing.lock() = routing(2, &["b", "b", "c"]);
+    };
+    let (replies, ()) = tokio::join!(w.run(&["0:x", "2:y", "1:z"]), moved);
+    assert_eq!(replies, ["x@b", "y@c", "z@b"]);
+    let took = started.elapsed();
+    assert!(took < Duration::from_millis(2500 + 250), "{took:?}");
+    assert_eq!(w.node("b").seen(), [["0:x", "1:z"]]);
+    assert_eq!(w.node("a").seen.lock()[0].0, w.node("b").seen.lock()[0].0, "the same request");
+    assert_eq!(w.node("c").seen(), [["2:y"]], "what was answered is not asked again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_ballot_is_reason_enough_to_ask_the_same_node_again() {
+    let mut w = World::of(&["a"]).await;
+    w.node("a").script(vec![Do::Hang]);
+    let mut changed = routing(2, &["a"]);
+    changed.partitions[0].ballot = Ballot(7);
+    *w.meta.routing.lock() = changed;
+    let started = now();
+    assert_eq!(w.run(&["0:x"]).await, ["x@a"]);
+    assert!(started.elapsed() < Duration::from_millis(400));
+    let seen = w.node("a").seen.lock();
+    assert_eq!((seen.len(), seen[0].0), (2, seen[1].0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_answer_is_waited_for_while_nothing_changes_where_it_matters() {
+    let mut w = World::of(&["a", "b"]).await;
+    w.node("a").script(vec![Do::Late(Duration::from_secs(2))]);
+    // The other partition moves; ballots are those of the table's version here.
+    let mut elsewhere = routing(2, &["a", "c"]);
+    elsewhere.partitions[0].ballot = Ballot(1);
+    *w.meta.routing.lock() = elsewhere;
+    let (asked, started) = (*w.meta.asked.lock(), now());
+    assert_eq!(w.run(&["0:x"]).await, ["x@a"]);
+    assert_eq!(started.elapsed().as_secs(), 2);
+    assert_eq!((w.node("a").seen().len(), w.router.retries(), w.router.routes().version()), (1, 0, 2));
+    let asked = *w.meta.asked.lock() - asked;
+    assert!((5..=10).contains(&asked), "looked from time to time: {asked}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_meta_server_that_hangs_holds_no_answer_up() {
+    let mut w = World::of(&["a"]).await;
+    *w.meta.hanging.lock() = Some(Vec::new());
+    w.node("a").script(vec![Do::Late(Duration::from_millis(700))]);
+    let started = now();
+    assert_eq!(w.run(&["0:x"]).await, ["x@a"]);
+    assert_eq!(started.elapsed().as_millis(), 700);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_soon_costs_no_question() {
+    let mut w = World::of(&["a"]).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let asked = *w.meta.asked.lock();
+    for _ in 0..100 {
+        w.node("a").script(vec![Do::Late(Duration::from_millis(100))]);
+        assert_eq!(w.run(&["0:x"]).await, ["x@a"]);
+    }
+    assert_eq!((*w.meta.asked.lock(), w.router.retries()), (asked, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hand_over_costs_less_than_fifty_milliseconds() {
+    for (refusal, after) in [(Refusal::NotPrimary, 0), (Refusal::NotReady, 1), (Refusal::NotPrimary, 5), (Refusal::NotReady, 20)] {
+        let mut w = World::of(&["a"]).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        w.node("a").script((0..100).map(|_| Do::Refuse(refusal)).collect());
+        let meta = Arc::clone(&w.meta);
+        let (started, after) = (now(), Duration::from_millis(after));
+        let hand_over = async {
+            tokio::time::sleep(after).await;
+            *meta.routing.lock() = routing(2, &["b"]);
+        };
+        let (replies, ()) = tokio::join!(w.run(&["0:x"]), hand_over);
+        assert_eq!(replies, ["x@b"]);
+        let took = started.elapsed();
+        assert!(took < Duration::from_millis(50), "{refusal:?} until {after:?}: {took:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

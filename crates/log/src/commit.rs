@@ -52,33 +52,43 @@ impl<'a> Turn<'a> {
                 Ok(count) => batch.drain(..count).for_each(|entry| (entry.done)(Ok(()))),
                 Err(error) => fail(self.shared, error, batch),
             }
-            while batch.front().is_some_and(|entry| entry.refused) {
-                let entry = batch.pop_front().expect("there is a front");
-                (entry.done)(Err(AppendError::NoSpace));
-            }
+            skip_refused(batch);
         }
     }
 
     /// Commits as many of the first entries as go into one write; returns how many.
     fn commit_some(&mut self, batch: &mut VecDeque<Entry>) -> Result<usize, WriteError> {
         let shared = self.shared;
-        let entries = batch.make_contiguous();
-        let whole = entries.iter().position(|entry| entry.refused).unwrap_or(entries.len());
-        let Some(first) = entries[..whole].first() else { return Ok(0) };
-        if shared.is_poisoned() {
-            return Err(WriteError::Poisoned);
-        }
-        let bytes = first.bytes;
-        if self.writer().fitting(&entries[..whole]) == 0 {
-            self.writer().roll(shared, bytes)?;
-        }
-        let count = self.writer().fitting(&entries[..whole]);
-        assert!(count > 0, "a new segment has room for the entry it was made for");
-        self.writer().write(shared, &entries[..count])?;
+        let count = write_some(shared, self.writer(), batch)?;
         if shared.options.sync == Sync::Always {
             self.writer().sync(shared)?;
         }
         Ok(count)
+    }
+}
+
+/// Writes as many of the first entries as go into one write; returns how many.
+pub(crate) fn write_some(shared: &Shared, writer: &mut Writer, batch: &mut VecDeque<Entry>) -> Result<usize, WriteError> {
+    let entries = batch.make_contiguous();
+    let whole = entries.iter().position(|entry| entry.refused).unwrap_or(entries.len());
+    let Some(first) = entries[..whole].first() else { return Ok(0) };
+    if shared.is_poisoned() {
+        return Err(WriteError::Poisoned);
+    }
+    let bytes = first.bytes;
+    if writer.fitting(&entries[..whole]) == 0 {
+        writer.roll(shared, bytes)?;
+    }
+    let count = writer.fitting(&entries[..whole]);
+    assert!(count > 0, "a new segment has room for the entry it was made for");
+    writer.write(shared, &entries[..count])?;
+    Ok(count)
+}
+
+/// Tells the first entries, as far as they are refused.
+pub(crate) fn skip_refused(batch: &mut VecDeque<Entry>) {
+    while let Some(entry) = batch.pop_front_if(|entry| entry.refused) {
+        (entry.done)(Err(AppendError::NoSpace));
     }
 }
 
@@ -98,7 +108,7 @@ impl Drop for Turn<'_> {
 }
 
 /// Tells all of the batch that it is not logged.
-fn fail(shared: &Shared, error: WriteError, batch: &mut VecDeque<Entry>) {
+pub(crate) fn fail(shared: &Shared, error: WriteError, batch: &mut VecDeque<Entry>) {
     let error = match error {
         WriteError::NoSpace => {
             shared.state.lock().broken.extend(batch.iter().flat_map(|entry| &entry.records).map(|record| record.partition));
@@ -195,7 +205,7 @@ fn wait(shared: &Shared, state: &mut MutexGuard<'_, State>, deadline: Option<Ins
     }
 }
 
-fn refuse_broken(state: &State, batch: &mut VecDeque<Entry>) {
+pub(crate) fn refuse_broken(state: &State, batch: &mut VecDeque<Entry>) {
     if state.broken.is_empty() {
         return;
     }
@@ -236,7 +246,7 @@ fn with_writer<T>(shared: &Shared, work: impl FnOnce(&mut Writer) -> T) -> T {
     }
 }
 
-fn sync_mark(shared: &Shared) {
+pub(crate) fn sync_mark(shared: &Shared) {
     let file = shared.mark.lock().file();
     if !shared.is_poisoned()
         && let Err(error) = file.sync()
@@ -246,7 +256,7 @@ fn sync_mark(shared: &Shared) {
 }
 
 /// The last thing: a log that was closed is synced, whatever the mode.
-fn finish(shared: &Shared, writer: &mut Writer) {
+pub(crate) fn finish(shared: &Shared, writer: &mut Writer) {
     if shared.is_poisoned() {
         return;
     }

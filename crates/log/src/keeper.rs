@@ -59,13 +59,16 @@ impl Desk {
         }
     }
 
+    /// Takes a spare of at least this capacity if there is one.
+    fn try_take(&self, capacity: u64) -> Option<Spare> {
+        self.orders.lock().spare.take_if(|spare| spare.capacity >= capacity)
+    }
+
     /// Takes a spare of at least this capacity; makes the keeper make one and waits if there is none.
     pub(crate) fn take(&self, capacity: u64) -> io::Result<Spare> {
         let mut orders = self.orders.lock();
         loop {
-            if orders.spare.as_ref().is_some_and(|spare| spare.capacity >= capacity)
-                && let Some(spare) = orders.spare.take()
-            {
+            if let Some(spare) = orders.spare.take_if(|spare| spare.capacity >= capacity) {
                 return Ok(spare);
             }
             if orders.stop {
@@ -156,16 +159,43 @@ pub(crate) fn run(shared: &Shared) {
             }
             (orders.wanted, std::mem::take(&mut orders.removable))
         };
-        if let Some(&last) = taken.last()
-            && note_removal(shared, last)
-        {
-            removable.extend(taken);
+        work(shared, &mut removable, wanted, taken);
+    }
+}
+
+fn work(shared: &Shared, removable: &mut VecDeque<u64>, wanted: Option<u64>, taken: Vec<u64>) {
+    if let Some(&last) = taken.last()
+        && note_removal(shared, last)
+    {
+        removable.extend(taken);
+    }
+    match (removable.pop_front(), wanted) {
+        (Some(segment), _) => retire(shared, segment),
+        (None, Some(capacity)) => deliver(shared, capacity),
+        (None, None) => {}
+    }
+}
+
+/// Does what is on the desk, on a log whose keeper is no thread.
+pub(crate) fn work_off(shared: &Shared) {
+    let mut removable = VecDeque::new();
+    loop {
+        let (wanted, taken) = {
+            let mut orders = shared.desk.orders.lock();
+            (orders.wanted, std::mem::take(&mut orders.removable))
+        };
+        if wanted.is_none() && taken.is_empty() && removable.is_empty() {
+            return;
         }
-        match (removable.pop_front(), wanted) {
-            (Some(segment), _) => retire(shared, segment),
-            (None, Some(capacity)) => deliver(shared, capacity),
-            (None, None) => {}
-        }
+        work(shared, &mut removable, wanted, taken);
+    }
+}
+
+/// As [`Desk::take`], on a log whose keeper is no thread.
+pub(crate) fn take_now(shared: &Shared, capacity: u64) -> io::Result<Spare> {
+    match shared.desk.try_take(capacity) {
+        Some(spare) => Ok(spare),
+        None => make_spare(&*shared.disk, capacity, shared.desk.next_name()),
     }
 }
 

@@ -79,6 +79,11 @@ impl Ledger {
             .max_by_key(|&(partition, bytes)| (bytes, partition))
     }
 
+    /// The segments, oldest first.
+    pub(crate) fn numbers(&self) -> Vec<u64> {
+        self.segments.iter().map(|held| held.segment).collect()
+    }
+
     /// Bytes of all records and headers.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes

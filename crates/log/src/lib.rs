@@ -17,12 +17,13 @@
 //! - after one failed fdatasync nothing is ever acknowledged again ([`error::AppendError::Poisoned`]);
 //! - queue, segments and total size are bounded.
 //!
-//! What it is not: it knows no ballots and no commit point (bodies are opaque), it reads nothing back but at open, and it has no
-//! index: a partition that wants its records keeps them in memory until it trims them.
+//! What it is not: it knows no ballots and no commit point (bodies are opaque), it has no index: reading back ([`scan`]) goes through
+//! all of it, which a learner is worth and nothing else.
 
 mod clock;
 mod commit;
 pub mod disk;
+mod driven;
 pub mod error;
 mod format;
 mod keeper;
@@ -32,6 +33,7 @@ mod mark;
 pub mod options;
 pub mod record;
 mod recover;
+pub mod scan;
 mod segment;
 mod shared;
 mod writer;

@@ -12,6 +12,8 @@ use types::id::{Decree, PartitionId};
 
 use crate::commit::{self, Turn};
 use crate::disk::{Directory, Disk};
+use crate::driven::Committer;
+pub use crate::driven::{Driver, Outside};
 use crate::error::{AppendError, Full, OpenError};
 use crate::format::record_bytes;
 use crate::keeper;
@@ -26,6 +28,8 @@ pub struct Log {
     shared: Arc<Shared>,
     /// The committing thread, then the keeper, which goes when the other is gone.
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Or what a [`Driver`] works with.
+    committer: Option<Arc<Mutex<Committer>>>,
 }
 
 /// Gauges and running totals of a log.
@@ -75,16 +79,45 @@ impl Log {
     /// # Errors
     /// See [`Log::open`].
     pub fn open_on(disk: Arc<dyn Disk>, options: Options, replay: &mut dyn FnMut(Record)) -> Result<Log, OpenError> {
+        let log = Log::recovered(disk, options, replay, None)?;
+        log.start("log-commit", commit::run)?;
+        log.start("log-keeper", keeper::run)?;
+        Ok(log)
+    }
+
+    /// As [`Log::open_on`] but without threads: somebody has to work the driver whenever it rings.
+    ///
+    /// # Errors
+    /// See [`Log::open`]; and a sync mode other than [`Sync::Always`] is refused.
+    pub fn open_driven(
+        disk: Arc<dyn Disk>,
+        options: Options,
+        outside: Outside,
+        replay: &mut dyn FnMut(Record),
+    ) -> Result<(Log, Driver), OpenError> {
+        if options.sync != Sync::Always {
+            return Err(OpenError::Options("a log without threads syncs always"));
+        }
+        let mut log = Log::recovered(disk, options, replay, Some(outside))?;
+        let committer = Arc::new(Mutex::new(Committer::new(Arc::clone(&log.shared))));
+        log.committer = Some(Arc::clone(&committer));
+        Ok((log, Driver(committer)))
+    }
+
+    fn recovered(
+        disk: Arc<dyn Disk>,
+        options: Options,
+        replay: &mut dyn FnMut(Record),
+        outside: Option<Outside>,
+    ) -> Result<Log, OpenError> {
         let options = options.checked()?;
         let lock = disk.lock().map_err(|source| match source.kind() {
             io::ErrorKind::WouldBlock => OpenError::InUse { path: disk.path("LOCK") },
             _ => OpenError::Write { path: disk.path("LOCK"), source },
         })?;
         let recovered = recover(&*disk, &options, replay)?;
-        let log = Log { shared: Arc::new(Shared::new(options, disk, lock, recovered)), threads: Mutex::default() };
-        log.start("log-commit", commit::run)?;
-        log.start("log-keeper", keeper::run)?;
-        Ok(log)
+        let shared = Arc::new(Shared::new(options, disk, lock, recovered, outside));
+        Ok(Log { shared, threads: Mutex::default(), committer: None })
     }
 
     /// Takes records to be logged together: they are on the log in this order, and after every append that was taken before.
@@ -130,7 +163,7 @@ impl Log {
         state.queue.push_back(entry);
         state.queue_bytes += bytes;
         if state.idle {
-            shared.work.notify_one();
+            shared.notify();
         }
         Ok(())
     }
@@ -188,7 +221,13 @@ impl Log {
 
     /// Logs what was taken, syncs everything, and ends. Later appends hear [`AppendError::Closed`]. Dropping the log does the same.
     pub fn close(&self) {
-        self.shared.state.lock().closing = true;
+        let closed = std::mem::replace(&mut self.shared.state.lock().closing, true);
+        if let Some(committer) = &self.committer {
+            if !closed {
+                committer.lock().end();
+            }
+            return;
+        }
         self.shared.work.notify_one();
         let mut threads = self.threads.lock();
         // A `done` that holds the last reference drops the log on the log's own thread. That one ends by itself, and the keeper after it.
@@ -199,6 +238,10 @@ impl Log {
             // If it panicked the log is poisoned, and said so.
             let _ = thread.join();
         }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     fn start(&self, name: &str, body: fn(&Shared)) -> Result<(), OpenError> {

@@ -12,8 +12,9 @@ use types::id::PartitionId;
 
 use crate::clock;
 use crate::disk::Disk;
+use crate::driven::Outside;
 use crate::error::AppendError;
-use crate::keeper::Desk;
+use crate::keeper::{Desk, Spare, take_now};
 use crate::ledger::Ledger;
 use crate::mark::MarkFile;
 use crate::options::Options;
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) mark: Mutex<MarkFile>,
     pub(crate) desk: Desk,
     pub(crate) counters: Counters,
+    /// What takes the place of the threads.
+    outside: Option<Outside>,
     bytes: AtomicU64,
     poisoned: AtomicBool,
     started: Instant,
@@ -86,7 +89,13 @@ pub(crate) struct Counters {
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options, disk: Arc<dyn Disk>, lock: Box<dyn Send + Sync>, recovered: Recovered) -> Shared {
+    pub(crate) fn new(
+        options: Options,
+        disk: Arc<dyn Disk>,
+        lock: Box<dyn Send + Sync>,
+        recovered: Recovered,
+        outside: Option<Outside>,
+    ) -> Shared {
         let Recovered { writer, ledger, mark } = recovered;
         Shared {
             log: mark.mark().log,
@@ -97,7 +106,8 @@ impl Shared {
                 writer: Some(Box::new(writer)),
                 broken: HashSet::new(),
                 sync_due: false,
-                idle: false,
+                // A driver never is: it has to be called.
+                idle: outside.is_some(),
                 turn_wanted: false,
                 closing: false,
                 dead: false,
@@ -107,11 +117,28 @@ impl Shared {
             mark: Mutex::new(mark),
             desk: Desk::default(),
             counters: Counters::default(),
+            outside,
             poisoned: AtomicBool::new(false),
             started: clock::now(),
             options,
             disk,
             _lock: lock,
+        }
+    }
+
+    /// Calls whoever commits.
+    pub(crate) fn notify(&self) {
+        match &self.outside {
+            None => drop(self.work.notify_one()),
+            Some(outside) => (outside.ring)(),
+        }
+    }
+
+    /// Takes a spare of at least this capacity; waits for it if there is none.
+    pub(crate) fn take_spare(&self, capacity: u64) -> io::Result<Spare> {
+        match &self.outside {
+            None => self.desk.take(capacity),
+            Some(_) => take_now(self, capacity),
         }
     }
 
@@ -141,18 +168,29 @@ impl Shared {
         if !removable.is_empty() {
             // With the ledger locked: they reach the keeper in their order.
             self.desk.remove(removable);
+            if let Some(outside) = &self.outside {
+                (outside.ring)();
+            }
         }
     }
 
     /// Runs a sync of the log and measures it.
     pub(crate) fn measured(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        let began = self.micros();
-        self.counters.syncing_since.store(began + 1, Ordering::Relaxed);
+        let began = self.begin_sync();
         let result = sync();
         self.counters.syncing_since.store(0, Ordering::Relaxed);
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
         self.counters.sync_micros.fetch_add(self.micros().saturating_sub(began), Ordering::Relaxed);
         result
+    }
+
+    /// Takes note of when a sync began, if it has not begun already.
+    pub(crate) fn begin_sync(&self) -> u64 {
+        let now = self.micros();
+        match self.counters.syncing_since.compare_exchange(0, now + 1, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => now,
+            Err(since) => since - 1,
+        }
     }
 
     /// How long the sync under way has been taking.
@@ -162,6 +200,9 @@ impl Shared {
     }
 
     fn micros(&self) -> u64 {
-        clock::now().duration_since(self.started).as_micros() as u64
+        match &self.outside {
+            None => clock::now().duration_since(self.started).as_micros() as u64,
+            Some(outside) => (outside.now)().as_micros() as u64,
+        }
     }
 }

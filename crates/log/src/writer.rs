@@ -126,7 +126,7 @@ impl Writer {
         let capacity = (FILE_HEADER_BYTES + bytes).next_multiple_of(PAGE).max(shared.options.segment_bytes);
         // The next header vouches for this segment's end.
         self.sync(shared)?;
-        let spare = shared.desk.take(capacity).map_err(|error| no_space_or("make a segment", error))?;
+        let spare = shared.take_spare(capacity).map_err(|error| no_space_or("make a segment", error))?;
         let header =
             FileHeader { log: shared.log, segment: self.segment.number + 1, first_sequence: self.sequence, previous_end: self.segment.end };
         if let Err(error) = begin(&*shared.disk, &header, &spare) {

@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 use types::id::NodeId;
 use wire::rpc::{ControlRequest, ControlResponse, Execute, Executed, Replicate};
 
-use crate::service::{CallError, Network, Pending, Service};
+use crate::service::{CallError, Network, OnGone, Pending, Service};
 
 /// A [`Network`] whose nodes are in this process. Those that are not are looked for in another network, if there is one.
 #[derive(Default)]
@@ -57,6 +57,12 @@ impl Network for Local {
             (Some(service), _) => service,
             (None, Some(beyond)) => beyond.address(address),
             (None, None) => Arc::new(Nobody(address.to_owned())),
+        }
+    }
+
+    fn on_gone(&self, gone: OnGone) {
+        if let Some(beyond) = &self.beyond {
+            beyond.on_gone(gone);
         }
     }
 }

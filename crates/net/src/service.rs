@@ -32,7 +32,17 @@ pub trait Network: Send + Sync + 'static {
 
     /// Whatever listens at `address`, when its name is not known (a meta server from the configuration).
     fn address(&self, address: &str) -> Arc<dyn Service>;
+
+    /// From now on calls `gone` whenever the process of a node is visibly not there: a standing connection broke, and a new one is
+    /// refused by the machine. Once for each break; a node that hangs, or a machine that is cut off, is not noticed like this.
+    /// `gone` must not block. A network that cannot tell never calls it.
+    fn on_gone(&self, gone: OnGone) {
+        let _ = gone;
+    }
 }
+
+/// Hears which node is gone.
+pub type OnGone = Arc<dyn Fn(&NodeId) + Send + Sync>;
 
 /// An answer that is there at once or comes later. Dropping it gives the answer up, not the request.
 #[derive(Debug)]

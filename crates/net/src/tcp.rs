@@ -21,7 +21,10 @@
 //! | a peer's silence (keepalive, unacknowledged bytes) | `Broken`, reconnect |
 //!
 //! A lane connects when there is something to send, and waits a growing while after each failure; in the meantime calls fail at once.
+//! One that leads to a named node connects again as soon as its connection breaks: if the machine then refuses it, the node's process is
+//! gone, and whoever wants to know is told ([`crate::service::Network::on_gone`]).
 
+mod gone;
 mod greeting;
 mod in_flight;
 mod lane;

@@ -189,6 +189,7 @@ async fn messages_of_groups_that_find_no_room_are_dropped_and_counted() {
     let message = || pacifica::message::Message::Prepare {
         ballot: types::id::Ballot(1),
         committed: types::id::Decree(0),
+        sent: types::time::Time::default(),
         mutations: vec![pacifica::message::Mutation {
             ballot: types::id::Ballot(1),
             decree: types::id::Decree(1),
@@ -368,6 +369,67 @@ async fn a_client_with_too_much_under_way_is_not_read_from() {
         assert!(node.held() <= 8);
     }
     writing.await.expect("all written");
+}
+
+/// Counts whom a pool says to be gone.
+fn count_gone(pool: &Pool) -> Arc<parking_lot::Mutex<Vec<NodeId>>> {
+    let told: Arc<parking_lot::Mutex<Vec<NodeId>>> = Arc::default();
+    let gone = Arc::clone(&told);
+    pool.on_gone(Arc::new(move |node| gone.lock().push(node.clone())));
+    told
+}
+
+/// Connects all lanes of `node`.
+async fn connect_all(node: &Arc<dyn net::service::Service>) {
+    node.replicate(Replicate { from: NodeId::new("client"), messages: Vec::new() });
+    node.execute(execute(1, &["ECHO", "x"])).await.expect("answered");
+    node.control(ControlRequest::Ping, Duration::from_secs(1)).await.expect("answered");
+    sleep(Duration::from_millis(200)).await;
+}
+
+#[tokio::test]
+async fn a_node_whose_process_ended_is_told_to_be_gone_once_each_time() {
+    let pool = pool(options());
+    let told = count_gone(&pool);
+    let server = Listening::start(options()).await;
+    let (node, address) = (reach(&pool, &server.address), server.address.clone());
+    connect_all(&node).await;
+    server.stop().await;
+    until("it is told", || !told.lock().is_empty()).await;
+    for round in 1..=2 {
+        sleep(Duration::from_millis(100)).await;
+        // It stays away, and is still sent to.
+        node.replicate(Replicate { from: NodeId::new("client"), messages: Vec::new() });
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(*told.lock(), vec![NodeId::new("n1"); round]);
+        let server = Listening::at(&address, "n1", options()).await;
+        connect_all(&node).await;
+        server.stop().await;
+        until("it is told", || told.lock().len() > round).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_to_a_named_node_that_breaks_is_made_again_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+    let pool = pool(Options { backoff_min: Duration::from_secs(60), backoff_max: Duration::from_secs(60), ..options() });
+    let told = count_gone(&pool);
+    let node = reach(&pool, &listener.local_addr().expect("bound").to_string());
+    node.replicate(Replicate { from: NodeId::new("client"), messages: Vec::new() });
+    for _ in 0..3 {
+        let (mut stream, _) = timeout(Duration::from_secs(2), listener.accept()).await.expect("soon").expect("accept");
+        let mut buffer = BytesMut::new();
+        while Hello::take(&mut buffer).expect("a hello").is_none() {
+            stream.read_buf(&mut buffer).await.expect("read");
+        }
+        stream.write_all(&Welcome::Accepted { version: 1, node: "n1".into() }.encode()).await.expect("write");
+        sleep(Duration::from_millis(150)).await;
+    }
+    assert!(told.lock().is_empty(), "somebody listens there");
+    // One that is known by its address only is connected to when there is something to send.
+    let nameless = pool.address("127.0.0.1:1");
+    assert!(is_unreachable(&nameless.execute(execute(1, &["ECHO", "x"])).await));
+    assert!(told.lock().is_empty());
 }
 
 /// Connects within the process: what a simulated network would do.

@@ -96,7 +96,7 @@ async fn messages_of_groups_arrive_in_order_and_large_batches_in_parts() {
     let node = reach(&pool, &server.address);
     let (ballot, committed) = (Ballot(1), Decree(0));
     let mutation = |decree| Mutation { ballot, decree: Decree(decree), committed, fence: false, body: vec![0; 3 << 20].into() };
-    let prepare = Message::Prepare { ballot, committed, mutations: (1..=8).map(mutation).collect() };
+    let prepare = Message::Prepare { ballot, committed, sent: types::time::Time::default(), mutations: (1..=8).map(mutation).collect() };
     let partition = PartitionId { table: TableId(1), index: 0 };
     node.replicate(Replicate { from: NodeId::new("client"), messages: vec![(partition, prepare)] });
     let decrees = || -> Vec<u64> {

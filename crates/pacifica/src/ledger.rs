@@ -7,7 +7,7 @@
 //!                               (in force, some not on the disk yet)    on the disk
 //! ```
 //! Invariant: `applied <= committed <= held <= prepared <= reach`; entries are `applied + 1 ..= prepared` without gaps, and their
-//! ballots never decrease.
+//! ballots never decrease. `recent` (at a primary) are the last applied ones, without gaps up to `applied`: what learners are fed from.
 
 use std::collections::VecDeque;
 
@@ -27,6 +27,12 @@ pub(crate) struct Ledger {
     entries: VecDeque<Entry>,
     /// Bytes of the bodies in `entries`.
     bytes: usize,
+    /// Applied lately, while this is kept.
+    recent: VecDeque<Mutation>,
+    /// Bytes of the bodies in `recent`.
+    recent_bytes: usize,
+    /// What `recent` may hold; 0: it is not kept.
+    recent_max: usize,
     applied: Decree,
     committed: Decree,
     /// Through here everything is in force under `ballot` and on stable storage.
@@ -36,7 +42,7 @@ pub(crate) struct Ledger {
     /// Ballot of the last mutation in force.
     prepared_ballot: Ballot,
     /// Last token given out.
-    issued: LogToken,
+    pub(crate) issued: LogToken,
     /// Last token that is on stable storage.
     logged: LogToken,
 }
@@ -73,6 +79,9 @@ impl Ledger {
             fence: None,
             entries,
             bytes,
+            recent: VecDeque::new(),
+            recent_bytes: 0,
+            recent_max: 0,
             applied,
             committed,
             held: committed,
@@ -88,6 +97,9 @@ impl Ledger {
         self.issued = LogToken(self.issued.0 + 1);
         self.reach = self.reach.max(mutation.decree);
         out.push(Output::Log { token: self.issued, mutation: mutation.clone() });
+        if mutant!(AckBeforeSync) {
+            self.logged = self.issued;
+        }
         self.issued
     }
 
@@ -112,10 +124,41 @@ impl Ledger {
 
     /// Begins a new ballot: nothing behind the commit point counts as held under it yet.
     pub(crate) fn begin(&mut self, ballot: Ballot) {
-        assert!(ballot > self.ballot, "ballot {ballot} is not above {}", self.ballot);
+        assert!(ballot > self.ballot || mutant!(ActAfterRestart), "ballot {ballot} is not above {}", self.ballot);
         self.ballot = ballot;
         self.fence = None;
         self.held = self.committed;
+    }
+
+    /// A learner's beginning: what lies behind the commit point is void, here and, by a marker, in the log. The marker stands for the fence:
+    /// what a learner holds was committed, so nothing of an older ballot can be mistaken for it.
+    pub(crate) fn begin_again(&mut self, ballot: Ballot, out: &mut Vec<Output>) {
+        assert!(ballot >= self.ballot, "ballot {ballot} is below {}", self.ballot);
+        assert!(self.applied == self.committed, "committed entries are applied before the others are void");
+        self.ballot = ballot;
+        if !mutant!(LearnerKeepsSuffix) {
+            self.entries.clear();
+            self.bytes = 0;
+        }
+        self.held = self.committed;
+        self.prepared_ballot = ballot;
+        self.issued = LogToken(self.issued.0 + 1);
+        self.fence = Some(Fence { decree: self.committed, token: self.issued });
+        out.push(Output::Mark { token: self.issued, ballot, decree: self.committed });
+    }
+
+    /// Keeps what is applied from now on, as far as `bytes` go; 0: keeps nothing.
+    pub(crate) fn keep_recent(&mut self, bytes: usize) {
+        self.recent_max = bytes;
+        if bytes == 0 {
+            self.recent = VecDeque::new();
+            self.recent_bytes = 0;
+        }
+    }
+
+    /// First decree that a learner can be fed from memory.
+    pub(crate) fn memory_from(&self) -> Decree {
+        self.recent.front().map_or(self.applied.next(), |mutation| mutation.decree)
     }
 
     /// A new primary's own part of reconciliation: every entry again under the ballot, closed by a fence.
@@ -130,8 +173,12 @@ impl Ledger {
         let last = tail.len();
         for (i, entry) in tail.drain(..).enumerate() {
             let fence = closed && i + 1 == last;
+            let replaced = entry.token;
             let mutation = Mutation { ballot: self.ballot, committed: self.committed, fence, ..entry.mutation };
             self.append(mutation, out);
+            if mutant!(SyncOfReplaced) {
+                self.credit(replaced);
+            }
         }
         if !closed {
             let decree = self.prepared().next();
@@ -144,6 +191,12 @@ impl Ledger {
     /// A fence at the commit point itself (this replica knew it committed under the ballot it first had) is in no entry any more.
     pub(crate) fn install(&mut self, staged: impl IntoIterator<Item = Entry>, fence: Mutation, token: LogToken) {
         assert!(self.applied == self.committed, "committed entries are applied before others take their place");
+        let replaced = self
+            .entries
+            .iter()
+            .filter(|_| mutant!(SyncOfReplaced))
+            .find(|entry| entry.mutation.decree == fence.decree)
+            .map(|entry| entry.token);
         self.entries.clear();
         self.bytes = 0;
         self.fence = Some(Fence { decree: fence.decree, token });
@@ -152,6 +205,29 @@ impl Ledger {
         if fence.decree > self.committed {
             self.push(Entry { mutation: fence, token });
         }
+        if mutant!(SyncOfReplaced)
+            && let Some(replaced) = replaced
+        {
+            self.credit(replaced);
+        }
+    }
+
+    /// A planted fault: the last entry counts as held by the record of the one it replaced.
+    fn credit(&mut self, replaced: LogToken) {
+        if let Some(entry) = self.entries.back_mut() {
+            entry.token = replaced;
+            if let Some(fence) = self.fence.as_mut().filter(|fence| fence.decree == entry.mutation.decree) {
+                fence.token = replaced;
+            }
+        }
+    }
+
+    /// A planted fault: `entry` takes the place of whatever is there and behind.
+    pub(crate) fn truncate_and_push(&mut self, entry: Entry) {
+        while self.prepared() >= entry.mutation.decree && self.prepared() > self.applied {
+            self.entries.pop_back();
+        }
+        self.push(entry);
     }
 
     /// Records through `token` are on stable storage.
@@ -186,20 +262,39 @@ impl Ledger {
             let Entry { mutation, .. } = self.entries.pop_front().expect("entries reach from applied to prepared");
             self.bytes -= mutation.body.len();
             self.applied = mutation.decree;
+            self.remember(&mutation);
             out.push(Output::Apply(mutation));
         }
     }
 
-    /// Entries from `from` on, as far as `bytes` of bodies go (one at least), ready to be sent.
+    fn remember(&mut self, mutation: &Mutation) {
+        if self.recent_max == 0 {
+            return;
+        }
+        self.recent_bytes += mutation.body.len() + RECENT_COST;
+        self.recent.push_back(mutation.clone());
+        while self.recent_bytes > self.recent_max
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.recent_bytes -= oldest.body.len() + RECENT_COST;
+        }
+    }
+
+    /// Entries from `from` on, as far as `bytes` of bodies go (one at least), ready to be sent; those that are applied from memory.
+    ///
+    /// # Panics
+    /// If `from` is below [`Ledger::memory_from`].
     pub(crate) fn run(&self, from: Decree, bytes: usize) -> Vec<Mutation> {
-        let skip = (from.0 - self.applied.0 - 1) as usize;
+        let recent_from = Decree(self.applied.0 + 1 - self.recent.len() as u64);
+        assert!(from >= recent_from, "decree {from} is not in memory, the first is {recent_from}");
+        let skip = (from.0 - recent_from.0) as usize;
         let mut size = 0;
-        let fits = |entry: &&Entry| {
+        let fits = |mutation: &&Mutation| {
             let first = size == 0;
-            size += entry.mutation.body.len() + 1;
+            size += mutation.body.len() + 1;
             first || size <= bytes
         };
-        self.entries.iter().skip(skip).take_while(fits).map(|entry| entry.mutation.clone()).collect()
+        self.recent.iter().chain(self.tail()).skip(skip).take_while(fits).cloned().collect()
     }
 
     pub(crate) fn tail(&self) -> impl Iterator<Item = &Mutation> {
@@ -244,6 +339,9 @@ impl Ledger {
         self.entries.get((decree.0 - self.applied.0 - 1) as usize)
     }
 }
+
+/// What an applied mutation costs to keep besides its body.
+const RECENT_COST: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -294,6 +392,33 @@ mod tests {
         assert_eq!((ledger.bytes(), ledger.in_flight()), (5, 2));
         ledger.commit(Decree(4), &mut Vec::new());
         assert_eq!((ledger.bytes(), ledger.in_flight()), (3, 1));
+    }
+
+    #[test]
+    fn what_was_applied_lately_is_kept_for_learners() {
+        let mut ledger = ledger(&["1234567", "1234567", "1234567"]);
+        ledger.keep_recent(2 * (RECENT_COST + 7));
+        ledger.commit(Decree(5), &mut Vec::new());
+        assert_eq!(ledger.memory_from(), Decree(4));
+        let decrees = |ledger: &Ledger, from| ledger.run(Decree(from), 1000).iter().map(|m| m.decree.0).collect::<Vec<_>>();
+        assert_eq!(decrees(&ledger, 4), [4, 5, 6]);
+        ledger.commit(Decree(6), &mut Vec::new());
+        assert_eq!((ledger.memory_from(), decrees(&ledger, 5)), (Decree(5), vec![5, 6]));
+        ledger.keep_recent(0);
+        assert_eq!((ledger.memory_from(), decrees(&ledger, 7)), (Decree(7), vec![]));
+    }
+
+    #[test]
+    fn a_learner_begins_with_what_is_committed_and_nothing_else() {
+        let mut ledger = ledger(&["x", "y"]);
+        let mut out = Vec::new();
+        ledger.commit(Decree(4), &mut out);
+        out.clear();
+        ledger.begin_again(Ballot(3), &mut out);
+        assert_eq!(out, [Output::Mark { token: LogToken(1), ballot: Ballot(3), decree: Decree(4) }]);
+        assert_eq!((ledger.prepared(), ledger.vote()), (Decree(4), None));
+        ledger.on_logged(LogToken(1));
+        assert_eq!(ledger.vote(), Some(Decree(4)));
     }
 
     #[test]

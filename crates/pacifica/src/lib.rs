@@ -50,10 +50,31 @@
 //! - The log drops records oldest first, so that a fence never goes before what it voided.
 //! - `Apply` is given once and in order; a fence has an empty body and is a decree like any other.
 
+/// Whether a fault of [`mutant::Mutant`] is planted: never, without the feature `mutants`.
+#[cfg(feature = "mutants")]
+#[macro_export]
+macro_rules! mutant {
+    ($name:ident) => {
+        $crate::mutant::is_planted($crate::mutant::Mutant::$name)
+    };
+}
+/// Whether a fault is planted: never, without the feature `mutants`.
+#[cfg(not(feature = "mutants"))]
+#[macro_export]
+macro_rules! mutant {
+    ($name:ident) => {
+        false
+    };
+}
+
 pub mod invariants;
 mod ledger;
 pub mod message;
+#[cfg(feature = "mutants")]
+pub mod mutant;
+mod peer;
 mod primary;
+mod proposal;
 pub mod recovery;
 pub mod replica;
 mod secondary;

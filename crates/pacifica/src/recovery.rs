@@ -9,6 +9,8 @@
 //! the crate's page). Without it they count for nothing: nobody acknowledged them. Records that only extend what is in force need no
 //! fence; that also covers a log whose older part, with the fence, is gone.
 //!
+//! A marker says that the replica began again there as a learner: what stands before it behind its decree is void, whatever its ballot.
+//!
 //! Invariant: what is in force is contiguous, and reaches from what is applied on.
 
 use std::collections::VecDeque;
@@ -91,6 +93,13 @@ impl Recovery {
         self.newest = ballot;
         self.told = self.told.max(record.committed);
         self.reach = self.reach.max(decree);
+        if mutant!(TruncateOnConflict) && self.last.is_some_and(|(in_force, last)| ballot > in_force && decree <= last) {
+            while self.entries.back().is_some_and(|last| last.decree >= decree) {
+                self.entries.pop_back();
+            }
+            self.last = Some((ballot, decree.before()));
+            return self.extend(record);
+        }
         if self.staged.as_ref().is_some_and(|staged| staged.ballot < ballot) {
             self.staged = None;
         }
@@ -104,6 +113,30 @@ impl Recovery {
             Some(staged) => self.install(staged),
             None => Ok(()),
         }
+    }
+
+    /// Takes in the next record, which is a marker: everything through `decree` was committed, what was prepared behind it is void.
+    ///
+    /// # Errors
+    /// As [`Recovery::take`].
+    pub fn mark(&mut self, ballot: Ballot, decree: Decree) -> Result<(), RecoverError> {
+        if ballot > self.ballot {
+            return Err(RecoverError::Ballot { decree, ballot, own: self.ballot });
+        }
+        if ballot < self.newest {
+            return Err(RecoverError::Disorder { decree, ballot, newest: self.newest });
+        }
+        if decree > self.prepared() {
+            return Err(RecoverError::Gap { expected: self.prepared().next(), found: decree });
+        }
+        self.newest = ballot;
+        self.told = self.told.max(decree);
+        self.staged = None;
+        while self.entries.back().is_some_and(|last| last.decree > decree) {
+            self.entries.pop_back();
+        }
+        self.last = Some((ballot, decree));
+        Ok(())
     }
 
     /// Moves what is known to be committed to `out`, to be applied in this order; call it often enough and memory stays small.
@@ -123,13 +156,13 @@ impl Recovery {
     }
 
     /// The replica, waiting for a configuration. What was not released it applies in its first step.
-    pub fn finish(self, id: NodeId, options: Options) -> Replica {
+    pub fn finish(self, id: NodeId, options: Options, life: u64) -> Replica {
         // Without a record there is nothing uncommitted: all is applied, under some ballot up to its own.
         let unknown = if self.applied == Decree(0) { Ballot(0) } else { self.ballot };
         let prepared_ballot = self.last.map_or(unknown, |(ballot, _)| ballot);
         let committed = self.committed();
         let ledger = Ledger::recovered(self.ballot, self.applied, committed, self.entries, prepared_ballot, self.reach);
-        Replica::with(id, options, ledger)
+        Replica::with(id, options, life, ledger)
     }
 
     fn prepared(&self) -> Decree {
@@ -203,16 +236,20 @@ mod tests {
         Mutation { ballot: Ballot(number(ballot)), decree: Decree(number(decree)), committed: Decree(number(committed)), fence, body }
     }
 
-    /// What is in force behind what is applied, and `!error`s.
+    /// What is in force behind what is applied, and `!error`s. `|decree.ballot` is a marker.
     fn recover(applied: u64, log: &str) -> String {
         let mut recovery = Recovery::new(Ballot(9), Decree(applied));
         for text in log.split_whitespace() {
-            match recovery.take(record(text)) {
+            let taken = match text.strip_prefix('|').map(record) {
+                Some(marker) => recovery.mark(marker.ballot, marker.decree),
+                None => recovery.take(record(text)),
+            };
+            match taken {
                 Ok(()) => {}
                 Err(error) => return format!("!{error}"),
             }
         }
-        let replica = recovery.finish(NodeId::new("a"), Options::default());
+        let replica = recovery.finish(NodeId::new("a"), Options::default(), 1);
         let found: Vec<String> = replica.tail().map(|m| format!("{}.{}", m.decree, m.ballot)).collect();
         format!("{} | committed {}", found.join(" "), replica.committed())
     }
@@ -239,6 +276,11 @@ mod tests {
             // and neither does a log whose older part is gone
             (6, "5.2@4 6.2@5 7.2@6 8.2@6", "7.2 8.2 | committed 6"),
             (6, "7.2@5 8.2@7 8.3F@7", "7.2 8.3 | committed 7"),
+            // a learner's marker voids what is behind it, and what comes next continues there
+            (0, "1.1F 2.1@1 3.1@1 4.1@1 |2.2 3.2@2", "1.1 2.1 3.2 | committed 2"),
+            (0, "1.1F 2.1@1 2.2@1 |1.2 2.2@1 3.3@2 4.3F@2", "1.1 2.2 3.3 4.3 | committed 2"),
+            (6, "1.1F 2.1@1 3.1@1 |6.2 7.2@6", "7.2 | committed 6"),
+            (8, "5.1@4 6.1@4 |5.2 6.2@5 7.2@6 8.2@7 9.2@8", "9.2 | committed 8"),
             // the log may end before the store does
             (6, "3.2@2 4.2@3 7.4F@6", "7.4 | committed 6"),
         ] {
@@ -254,6 +296,7 @@ mod tests {
             (3, "5.1", "!the log has decree 5 where 4 should be"),
             (0, "1.1F 2.1 3.1 2.2 4.2", "!the log has decree 4 where 3 should be"),
             (0, "1.2F 2.1", "!the log has decree 2 of ballot 1 behind records of ballot 2"),
+            (0, "1.1F |3.1", "!the log has decree 3 where 2 should be"),
             (0, "1.10F", "!the log has decree 1 of ballot 10, the replica is at ballot 9"),
         ] {
             assert_eq!(recover(applied, log), error, "{log} after {applied}");
@@ -269,7 +312,7 @@ mod tests {
             recovery.release(&mut released);
         }
         assert_eq!(released, [record("2.1@1")]);
-        let replica = recovery.finish(NodeId::new("a"), Options::default());
+        let replica = recovery.finish(NodeId::new("a"), Options::default(), 1);
         assert_eq!((replica.applied(), replica.prepared(), replica.prepared_ballot()), (Decree(2), Decree(4), Ballot(2)));
     }
 }

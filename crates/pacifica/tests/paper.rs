@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pacifica::invariants::{commit_invariant, primary_invariant};
-use pacifica::message::{Message, Mutation};
-use pacifica::replica::{Blocked, Input, LogToken, Options, Output, Replica, Role};
+use pacifica::message::{Change, Message, Mutation};
+use pacifica::recovery::Recovery;
+use pacifica::replica::{Answer, Blocked, Input, LogToken, Options, Output, Replica, Role, Suggestion};
 use types::group::GroupConfig;
 use types::id::{Ballot, Decree, NodeId};
 use types::time::Time;
@@ -83,11 +84,10 @@ fn an_idle_primary_tells_its_commit_point_by_itself() {
     g.write(A, "x");
     g.settle_quietly();
     g.pass(options().notice);
-    assert_eq!(g.sent(A, B), [Message::Prepare { ballot: Ballot(1), committed: Decree(2), mutations: Vec::new() }]);
+    let sent = g.now;
+    assert!(g.in_flight.contains(&(A, B, Message::Beacon { ballot: Ballot(1), committed: Decree(2), sent })));
     g.settle_quietly();
     assert_eq!(g.applied(B), ["", "x"]);
-    g.pass(Duration::from_secs(60));
-    assert!(g.in_flight.is_empty(), "who lacks nothing is silent");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_new_primary_serves_only_when_what_it_found_is_committed_again() {
     g.drop_all();
     g.configure(2, B, ALL);
     assert_eq!(g[B].role(), Role::Reconciling);
-    assert_eq!(g[B].may_write(), Err(Blocked::NotReady));
+    assert_eq!(g.may_write(B), Err(Blocked::NotReady));
     g.sync(B);
     for secondary in [A, C] {
         assert_eq!(g[B].role(), Role::Reconciling);
@@ -242,7 +242,7 @@ fn a_primary_that_hears_of_a_higher_ballot_stops_serving() {
     g.configure_one(B, 2, B, ALL);
     g.deliver(B, A);
     assert_eq!(g[A].role(), Role::Reconciling);
-    assert_eq!(g[A].may_write(), Err(Blocked::NotReady));
+    assert_eq!(g.may_write(A), Err(Blocked::NotReady));
     g.configure(2, B, ALL);
     g.settle();
     assert_eq!(g[A].role(), Role::Secondary);
@@ -256,10 +256,10 @@ fn a_restarted_replica_takes_no_part_under_the_ballot_it_had() {
     g.restart(B);
     g.configure(1, A, ALL);
     assert_eq!((g[A].role(), g[B].role()), (Role::Waiting, Role::Waiting));
-    assert_eq!(g[A].may_write(), Err(Blocked::NotPrimary));
+    assert_eq!(g.may_write(A), Err(Blocked::NotPrimary));
     g.deliver(A, B);
     g.sync(B);
-    assert!(g.sent(B, A).is_empty());
+    assert_eq!(g.sent(B, A), [Message::Stranger { ballot: Ballot(1), renew: false }]);
 }
 
 #[test]
@@ -386,11 +386,11 @@ fn the_window_bounds_what_is_in_flight() {
     for _ in 0..options().window {
         g.write(A, "x");
     }
-    assert_eq!(g[A].may_write(), Err(Blocked::WindowFull));
+    assert_eq!(g.may_write(A), Err(Blocked::WindowFull));
     g.settle();
-    assert_eq!(g[A].may_write(), Ok(()));
+    assert_eq!(g.may_write(A), Ok(()));
     g.write(A, &"x".repeat(options().window_bytes));
-    assert_eq!(g[A].may_write(), Err(Blocked::WindowFull));
+    assert_eq!(g.may_write(A), Err(Blocked::WindowFull));
 }
 
 #[test]
@@ -480,10 +480,395 @@ fn what_no_member_would_say_is_ignored() {
         body: Bytes::new(),
     };
     for mutation in [mutation(7, 2, false), mutation(1, 2, true), mutation(1, u64::MAX, false), mutation(1, 0, true)] {
-        let message = Message::Prepare { ballot: Ballot(1), committed: Decree(1), mutations: vec![mutation] };
+        let message = Message::Prepare { ballot: Ballot(1), committed: Decree(1), sent: Time::default(), mutations: vec![mutation] };
         g.step(B, Input::Received { from: ALL[A].clone_id(), message });
     }
     assert_eq!(g[B].standing(), before_of(Role::Secondary, &before));
+}
+
+#[test]
+fn a_primary_serves_and_commits_only_under_the_lease_of_every_secondary() {
+    let mut g = Group::serving();
+    assert!(g.reads(A));
+    g.write(A, "x");
+    g.deliver(A, B);
+    g.deliver(A, C);
+    g.drop_all();
+    ALL.into_iter().for_each(|node| g.sync(node));
+    let acknowledgements = std::mem::take(&mut g.in_flight);
+    g.now = g.now + options().lease; // nobody looks at the clock
+    assert!(!g.reads(A));
+    assert_eq!(g.may_write(A), Err(Blocked::NoLease));
+    for (from, to, message) in acknowledgements {
+        g.step(to, Input::Received { from: from.clone_id(), message });
+    }
+    assert_eq!(g[A].committed(), Decree(1), "they hold it, but may have another primary by now");
+    g.pass(Duration::ZERO);
+    g.settle_quietly();
+    assert!(g.reads(A));
+    assert_eq!(g.applied(A), ["", "x"]);
+}
+
+#[test]
+fn beacons_keep_a_group_that_nobody_writes_to_as_it_is() {
+    let mut g = Group::serving();
+    for _ in 0..600 {
+        g.pass(Duration::from_millis(100));
+        g.settle_quietly();
+        assert!(g.reads(A));
+    }
+    for node in ALL {
+        assert_eq!(g.proposed(node), []);
+    }
+}
+
+#[test]
+fn a_primary_asks_for_the_removal_of_a_silent_secondary() {
+    let mut g = Group::serving();
+    g.live(Duration::from_secs(1), &[C]);
+    assert_eq!(g.proposed(A), []);
+    g.live(Duration::from_millis(1100), &[C]);
+    assert_eq!(g.proposed(A), [(Ballot(1), Change::Remove(C.clone_id()))]);
+    g.live(Duration::from_secs(2), &[C]);
+    assert_eq!(g.proposed(A)[0], (Ballot(1), Change::Remove(C.clone_id())), "until it is answered");
+    g.configure(2, A, [A, B]);
+    g.settle_among(&[C]);
+    assert!(g.reads(A));
+    g.write(A, "x");
+    g.settle_among(&[C]);
+    assert_eq!(g.applied(A), ["", "", "x"]);
+}
+
+#[test]
+fn a_primary_asks_for_the_removal_of_a_secondary_whose_disk_hangs() {
+    let mut g = Group::serving();
+    g.write(A, "x");
+    for _ in 0..21 {
+        g.pass(Duration::from_millis(100));
+        [A, B].into_iter().for_each(|node| g.sync(node));
+        while let Some((from, to, _)) = g.in_flight.first().cloned() {
+            g.deliver(from, to);
+            [A, B].into_iter().for_each(|node| g.sync(node));
+        }
+        assert!(g.reads(A), "it grants leases");
+    }
+    assert_eq!(g.proposed(A), [(Ballot(1), Change::Remove(C.clone_id()))]);
+}
+
+#[test]
+fn a_secondary_takes_over_from_a_silent_primary_when_its_lease_is_over_for_certain() {
+    let mut g = Group::serving();
+    let heard = g.now;
+    g.live(options().grace - Duration::from_millis(100), &[A]);
+    assert_eq!(g.proposed(B), []);
+    g.live(Duration::from_millis(200), &[A]);
+    assert_eq!(g.proposed(B), [(Ballot(1), Change::TakeOver)]);
+    assert!(g[A].lease_until() <= heard + options().lease && !g.reads(A));
+    g.configure(2, B, [B, C]);
+    g.settle_among(&[A]);
+    assert!(g.reads(B) && !g.reads(A));
+}
+
+#[test]
+fn who_asked_to_depose_its_primary_grants_it_nothing_until_it_knows_the_answer() {
+    let mut g = Group::serving();
+    g.live(options().grace, &[A]);
+    assert_eq!(g.proposed(B), [(Ballot(1), Change::TakeOver)]);
+    g.live(Duration::from_secs(1), &[C]);
+    assert!(!g.reads(A), "b hears it, and gives no new lease");
+    g.step(B, Input::Answered { ballot: Ballot(1), answer: Answer::Unknown });
+    g.live(Duration::from_secs(1), &[]);
+    assert!(!g.reads(A), "it may be deposed");
+    for node in [B, C] {
+        g.step(node, Input::Answered { ballot: Ballot(1), answer: Answer::Refused });
+    }
+    g.live(Duration::from_secs(1), &[]);
+    assert!(g.reads(A));
+}
+
+#[test]
+fn a_deposition_that_never_left_is_taken_back() {
+    let mut g = Group::serving();
+    g.live(options().grace, &[A]);
+    for node in [B, C] {
+        g.step(node, Input::Answered { ballot: Ballot(1), answer: Answer::Unsent });
+    }
+    g.live(Duration::from_secs(1), &[]);
+    assert!(g.reads(A));
+}
+
+#[test]
+fn a_suspected_secondary_is_removed_at_once() {
+    let mut g = Group::serving();
+    g.step(A, Input::Suspect(C.clone_id()));
+    assert_eq!(g.proposed(A), [(Ballot(1), Change::Remove(C.clone_id()))]);
+    g.step(B, Input::Suspect(A.clone_id()));
+    assert_eq!(g.proposed(B), [], "that a primary is gone has to be certain");
+    g.step(B, Input::Suggested(Suggestion::TakeOver));
+    assert_eq!(g.proposed(B), [(Ballot(1), Change::TakeOver)]);
+}
+
+#[test]
+fn a_restarted_secondary_says_that_it_is_none() {
+    let mut g = Group::serving();
+    g.restart(C);
+    g.pass(options().beacon);
+    g.settle_quietly();
+    assert_eq!(g.proposed(A), [(Ballot(1), Change::Remove(C.clone_id()))]);
+}
+
+#[test]
+fn a_restarted_replica_takes_no_configuration_from_its_peers() {
+    let mut g = Group::serving();
+    g.restart(C);
+    g.configure_one(A, 2, A, ALL);
+    g.deliver(A, C);
+    assert!(g.nodes[C].adopts.is_empty(), "the place was given to another life");
+    assert_eq!(g.nodes[C].outdated, Some(Ballot(2)));
+    g.deliver(A, B);
+    assert_eq!(g.nodes[B].adopts.len(), 1);
+}
+
+#[test]
+fn a_learner_catches_up_from_memory_and_is_counted_before_it_is_added() {
+    let mut g = Group::serving();
+    g.configure(2, A, [A, B]);
+    g.settle_among(&[C]);
+    for body in ["1", "2"] {
+        g.write(A, body);
+        g.settle_among(&[C]);
+    }
+    g.restart(C);
+    g.learn(C, 2, A, [A, B]);
+    assert_eq!(g[C].role(), Role::Learner);
+    g.drop_all_but(C, A);
+    g.deliver(C, A);
+    assert_eq!(g.sent(A, C).len(), 1, "fed from where it is");
+    g.settle();
+    assert_eq!(g.applied(C), ["", "", "1", "2"]);
+    let life = g.nodes[C].life;
+    assert_eq!(g.proposed(A), [(Ballot(2), Change::Add { node: C.clone_id(), life })]);
+    g.write(A, "3");
+    g.settle_among(&[C]);
+    assert_eq!(g[A].committed(), Decree(4), "c may be a member already");
+    g.configure(3, A, [A, B]); // as if removed by a ballot of its own
+    g.settle_among(&[C]);
+    assert_eq!(g.applied(A), ["", "", "1", "2", "3", ""]);
+}
+
+#[test]
+fn a_learner_that_was_added_is_a_secondary_like_any_other() {
+    let mut g = Group::serving();
+    g.configure(2, A, [A, B]);
+    g.settle_among(&[C]);
+    g.write(A, "1");
+    g.settle_among(&[C]);
+    g.restart(C);
+    g.learn(C, 2, A, [A, B]);
+    g.settle();
+    g.write(A, "2");
+    g.configure_one(A, 3, A, ALL);
+    g.deliver(A, C);
+    g.deliver(A, B);
+    g.adopt();
+    assert_eq!(g[C].role(), Role::Secondary);
+    g.settle();
+    for node in ALL {
+        assert_eq!(g.applied(node), ["", "", "1", "2", ""]);
+    }
+}
+
+#[test]
+fn a_learner_gives_up_what_it_prepared_and_was_not_committed() {
+    let mut g = Group::serving();
+    g.write(A, "void");
+    g.sync(A);
+    g.drop_all();
+    g.configure(2, B, [B, C]);
+    g.settle_among(&[A]);
+    g.write(B, "kept");
+    g.settle_among(&[A]);
+    g.restart(A);
+    assert_eq!(g.tail(A), ["1 void"]);
+    g.learn(A, 2, B, [B, C]);
+    assert_eq!(g[A].prepared(), Decree(1));
+    g.settle();
+    assert_eq!(g.applied(A), ["", "", "kept"]);
+    g.restart(A);
+    assert_eq!((g[A].prepared(), g.tail(A)), (Decree(3), vec!["2 kept".to_owned()]), "its log says so, too");
+}
+
+#[test]
+fn a_learner_that_lacks_more_than_memory_is_sent_to_fetch_the_rest() {
+    let mut g = Group::serving();
+    g.configure(2, A, [A, B]);
+    g.settle_among(&[C]);
+    for _ in 0..20 {
+        g.write(A, &"x".repeat(400));
+        g.settle_among(&[C]);
+    }
+    g.restart(C);
+    g.learn(C, 2, A, [A, B]);
+    g.settle();
+    assert_eq!(g.nodes[C].too_far, 1);
+    // what it fetched is in its store now
+    let applied = g[A].applied();
+    g.nodes[C].replica = Replica::recover(C.clone_id(), options(), g.nodes[C].life, Ballot(2), applied, []).unwrap();
+    g.nodes[C].log.clear();
+    g.learn(C, 2, A, [A, B]);
+    g.settle();
+    assert_eq!(g[C].committed(), applied);
+    assert_eq!(g.proposed(A).len(), 1, "caught up");
+}
+
+#[test]
+fn a_learner_does_not_give_up_what_its_primary_may_count_on() {
+    let mut g = Group::serving();
+    g.configure(2, A, [A, B]);
+    g.settle_among(&[C]);
+    g.restart(C);
+    g.learn(C, 2, A, [A, B]);
+    g.settle_quietly();
+    g.write(A, "x");
+    g.settle_among(&[B]); // c holds it, b does not: it is not committed
+    let before = g[C].standing();
+    assert_eq!((before.held, before.committed), (Decree(3), Decree(2)));
+    g.learn(C, 2, A, [A, B]);
+    assert_eq!(g[C].standing(), before);
+    g.step(C, Input::Received { from: A.clone_id(), message: Message::TooFar { ballot: Ballot(2) } });
+    assert_eq!(g.nodes[C].too_far, 0);
+    assert_eq!(g.sent(C, A), [Message::Stranger { ballot: Ballot(2), renew: true }]);
+}
+
+#[test]
+fn a_learner_that_has_to_begin_again_gets_a_new_ballot() {
+    let mut g = Group::serving();
+    g.configure(2, A, [A, B]);
+    g.settle_among(&[C]);
+    g.step(A, Input::Received { from: C.clone_id(), message: Message::Stranger { ballot: Ballot(2), renew: true } });
+    assert_eq!(g.proposed(A), [(Ballot(2), Change::Remove(C.clone_id()))]);
+}
+
+#[test]
+fn an_acknowledgement_of_a_learners_earlier_session_counts_for_nothing() {
+    let mut g = Group::serving();
+    g.configure(2, A, [A, B]);
+    g.settle_among(&[C]);
+    g.write(A, "1");
+    g.settle_among(&[C]);
+    g.restart(C);
+    g.learn(C, 2, A, [A, B]);
+    g.deliver(C, A);
+    g.deliver(A, C);
+    g.sync(C);
+    let late = g.sent(C, A);
+    assert_eq!(late.len(), 1);
+    g.drop_all();
+    g.nodes[C].synced = 0;
+    g.restart(C);
+    g.now = g.now + Duration::from_millis(1);
+    g.learn(C, 2, A, [A, B]);
+    g.deliver(C, A);
+    for message in late {
+        g.step(A, Input::Received { from: C.clone_id(), message });
+    }
+    assert_eq!(g[A].learners().map(|(_, held)| held).collect::<Vec<_>>(), [Decree(0)]);
+    assert_eq!(g.proposed(A), []);
+}
+
+#[test]
+fn a_learner_whose_addition_is_refused_counts_until_a_new_ballot_makes_that_certain() {
+    let mut g = Group::serving();
+    g.configure(2, A, [A, B]);
+    g.settle_among(&[C]);
+    g.restart(C);
+    g.learn(C, 2, A, [A, B]);
+    g.settle();
+    assert_eq!(g.proposed(A).len(), 1);
+    g.step(A, Input::Answered { ballot: Ballot(2), answer: Answer::Refused });
+    assert_eq!(g.proposed(A), [(Ballot(2), Change::Remove(C.clone_id()))]);
+    g.write(A, "x");
+    g.settle_among(&[C]);
+    assert_eq!(g[A].committed(), Decree(2), "an earlier request may arrive yet");
+}
+
+#[test]
+fn a_hand_over_waits_for_what_is_in_flight_and_takes_nothing_new() {
+    let mut g = Group::serving();
+    g.write(A, "x");
+    g.step(A, Input::Suggested(Suggestion::HandOver(B.clone_id())));
+    assert_eq!(g.may_write(A), Err(Blocked::HandingOver));
+    assert!(g.reads(A));
+    assert_eq!(g.proposed(A), []);
+    g.settle_quietly();
+    assert_eq!(g.proposed(A), [(Ballot(1), Change::HandOver(B.clone_id()))]);
+    g.configure_one(A, 2, B, ALL);
+    g.deliver(A, B);
+    g.deliver(A, C);
+    g.adopt();
+    g.settle();
+    assert!(g.reads(B));
+    assert_eq!((g[A].role(), g.applied(B)), (Role::Secondary, vec!["", "x", ""]));
+}
+
+#[test]
+fn a_hand_over_that_nobody_answers_does_not_keep_writes_waiting() {
+    let mut g = Group::serving();
+    g.step(A, Input::Suggested(Suggestion::HandOver(B.clone_id())));
+    g.live(Duration::from_millis(1100), &[]);
+    assert_eq!(g.may_write(A), Ok(()));
+}
+
+#[test]
+fn a_predecessor_that_is_still_a_member_is_not_removed_while_it_may_have_a_lease() {
+    let mut g = Group::serving();
+    g.pass(options().beacon);
+    g.settle_quietly();
+    g.configure_one(B, 2, B, ALL);
+    g.configure_one(C, 2, B, ALL);
+    g.step(B, Input::Suspect(A.clone_id()));
+    assert_eq!(g.proposed(B), []);
+    g.live(options().lease, &[A]);
+    assert_eq!(g.proposed(B), []);
+    g.live(options().grace - options().lease, &[A]);
+    assert_eq!(g.proposed(B), [(Ballot(2), Change::Remove(A.clone_id()))]);
+    assert!(!g.reads(A));
+}
+
+#[test]
+fn a_predecessor_is_not_removed_sooner_because_the_ballot_changed_again() {
+    let mut g = Group::serving();
+    g.configure_one(B, 2, B, ALL); // a handed over, and has not heard that it did
+    g.step(B, Input::Suspect(C.clone_id()));
+    assert_eq!(g.proposed(B), [(Ballot(2), Change::Remove(C.clone_id()))]);
+    g.configure_one(B, 3, B, [A, B]);
+    assert!(g.reads(A), "it has the lease of both");
+    g.step(B, Input::Suspect(A.clone_id()));
+    assert_eq!(g.proposed(B), []);
+    g.drop_all();
+    g.pass(options().grace);
+    assert!(!g.reads(A));
+    assert_eq!(g.proposed(B), [(Ballot(3), Change::Remove(A.clone_id()))]);
+}
+
+#[test]
+fn writes_need_the_floor_of_members_and_reads_do_not() {
+    let mut g = Group::serving();
+    g.nodes[A].replica.set_floor(2);
+    assert_eq!(g.may_write(A), Ok(()));
+    g.configure(2, A, [A]);
+    g.settle();
+    assert_eq!(g.may_write(A), Err(Blocked::TooFewMembers));
+    assert!(g.reads(A));
+}
+
+#[test]
+fn a_primary_whose_own_log_hangs_goes_silent() {
+    let mut g = Group::serving();
+    g.step(A, Input::Stalled(true));
+    g.live(options().grace + Duration::from_millis(100), &[]);
+    assert_eq!(g.proposed(B), [(Ballot(1), Change::TakeOver)]);
+    assert!(!g.reads(A));
 }
 
 // ---- the group -------------------------------------------------------------------------------------------------------------------
@@ -505,27 +890,49 @@ impl CloneId for usize {
 
 /// Parts of eight bytes, so that a reconciliation can be cut.
 fn options() -> Options {
-    Options { window: 8, window_bytes: 1000, resend_bytes: 8, ..Options::default() }
+    Options { window: 8, window_bytes: 1000, resend_bytes: 8, memory_bytes: 2000, ..Options::default() }
 }
 
 fn prepared(ballot: u64, upto: u64) -> Message {
-    Message::Prepared { ballot: Ballot(ballot), upto: Decree(upto) }
+    Message::Prepared { ballot: Ballot(ballot), upto: Decree(upto), heard: Time::default(), session: 0 }
 }
 
 fn behind(ballot: u64, upto: u64) -> Message {
-    Message::Behind { ballot: Ballot(ballot), upto: Decree(upto) }
+    Message::Behind { ballot: Ballot(ballot), upto: Decree(upto), heard: Time::default() }
+}
+
+/// The message, and no time in it; `None`: it is about nothing else.
+fn without_lease(message: Message) -> Option<Message> {
+    match message {
+        Message::Beacon { .. } | Message::Granted { .. } | Message::Config { .. } => None,
+        Message::Prepared { ballot, upto, session, .. } => Some(Message::Prepared { ballot, upto, session, heard: Time::default() }),
+        Message::Behind { ballot, upto, .. } => Some(Message::Behind { ballot, upto, heard: Time::default() }),
+        message => Some(message),
+    }
 }
 
 fn before_of(role: Role, standing: &pacifica::invariants::Standing) -> pacifica::invariants::Standing {
     pacifica::invariants::Standing { role, ..*standing }
 }
 
+/// A record of a log.
+#[derive(Debug, Clone)]
+enum Entry {
+    Mutation(Mutation),
+    Mark(Ballot, Decree),
+}
+
 struct Node {
     replica: Replica,
-    log: Vec<(LogToken, Mutation)>,
+    life: u64,
+    log: Vec<(LogToken, Entry)>,
     synced: usize,
     applied: Vec<Mutation>,
     behind: Vec<(Decree, Decree)>,
+    proposed: Vec<(Ballot, Change)>,
+    adopts: Vec<(GroupConfig, bool)>,
+    too_far: usize,
+    outdated: Option<Ballot>,
 }
 
 struct Group {
@@ -544,13 +951,18 @@ impl std::ops::Index<usize> for Group {
 impl Group {
     fn new() -> Group {
         let node = |i: &usize| Node {
-            replica: Replica::recover(i.clone_id(), options(), Ballot(0), Decree(0), []).unwrap(),
+            replica: Replica::recover(i.clone_id(), options(), 1, Ballot(0), Decree(0), []).unwrap(),
+            life: 1,
             log: Vec::new(),
             synced: 0,
             applied: Vec::new(),
             behind: Vec::new(),
+            proposed: Vec::new(),
+            adopts: Vec::new(),
+            too_far: 0,
+            outdated: None,
         };
-        Group { nodes: ALL.iter().map(node).collect(), in_flight: Vec::new(), now: Time::default() }
+        Group { nodes: ALL.iter().map(node).collect(), in_flight: Vec::new(), now: Time::at(Duration::from_secs(10)) }
     }
 
     /// `A` is primary under ballot 1; everybody has applied its fence, decree 1.
@@ -584,7 +996,12 @@ impl Group {
         node.replica.step(self.now, input, &mut outputs);
         for output in outputs {
             match output {
-                Output::Log { token, mutation } => node.log.push((token, mutation)),
+                Output::Log { token, mutation } => node.log.push((token, Entry::Mutation(mutation))),
+                Output::Mark { token, ballot, decree } => node.log.push((token, Entry::Mark(ballot, decree))),
+                Output::Adopt { config, learn } => node.adopts.push((config, learn)),
+                Output::Propose { ballot, change } => node.proposed.push((ballot, change)),
+                Output::Outdated { ballot } => node.outdated = Some(ballot),
+                Output::TooFar { .. } => node.too_far += 1,
                 Output::Send { to, message } => {
                     let to = ALL.into_iter().find(|i| i.clone_id() == to).unwrap();
                     self.in_flight.push((at, to, message));
@@ -619,13 +1036,72 @@ impl Group {
         node.synced = node.log.len();
         node.log.iter_mut().for_each(|(token, _)| *token = LogToken(0));
         node.applied.clear();
-        let records = node.log.iter().map(|(_, mutation)| mutation.clone());
-        node.replica = Replica::recover(at.clone_id(), options(), node.replica.ballot(), Decree(0), records).unwrap();
+        node.life += 1;
+        node.proposed.clear();
+        node.adopts.clear();
+        let mut recovery = Recovery::new(node.replica.ballot(), Decree(0));
+        for (_, entry) in &node.log {
+            match entry {
+                Entry::Mutation(mutation) => recovery.take(mutation.clone()).unwrap(),
+                Entry::Mark(ballot, decree) => recovery.mark(*ballot, *decree).unwrap(),
+            }
+        }
+        node.replica = recovery.finish(at.clone_id(), options(), node.life);
     }
 
-    /// What is on its way.
+    /// What is on its way, without leases.
     fn sent(&self, from: usize, to: usize) -> Vec<Message> {
-        self.in_flight.iter().filter(|(f, t, _)| (*f, *t) == (from, to)).map(|(.., message)| message.clone()).collect()
+        let between = self.in_flight.iter().filter(|(f, t, _)| (*f, *t) == (from, to));
+        between.filter_map(|(.., message)| without_lease(message.clone())).collect()
+    }
+
+    fn may_write(&self, node: usize) -> Result<(), Blocked> {
+        self[node].may_write(self.now)
+    }
+
+    /// Whether a read would be served.
+    fn reads(&self, node: usize) -> bool {
+        self[node].role() == Role::Primary && self.now < self[node].lease_until()
+    }
+
+    /// What `node` asked the meta server for, since this was last asked.
+    fn proposed(&mut self, node: usize) -> Vec<(Ballot, Change)> {
+        std::mem::take(&mut self.nodes[node].proposed)
+    }
+
+    /// `node` learns under the configuration.
+    fn learn(&mut self, node: usize, ballot: u64, primary: usize, members: impl AsRef<[usize]>) {
+        let secondaries = members.as_ref().iter().filter(|i| **i != primary).map(CloneId::clone_id).collect();
+        let config = GroupConfig { ballot: Ballot(ballot), primary: Some(primary.clone_id()), secondaries };
+        self.step(node, Input::Learn(config));
+    }
+
+    /// Time passes in small steps, while network and disks work; `cut` nodes are cut off.
+    fn live(&mut self, span: Duration, cut: &[usize]) {
+        let end = self.now + span;
+        while self.now < end {
+            self.pass(Duration::from_millis(100));
+            self.in_flight.retain(|(from, to, _)| !cut.contains(from) && !cut.contains(to));
+            self.settle_among(cut);
+        }
+    }
+
+    fn settle_among(&mut self, cut: &[usize]) {
+        loop {
+            ALL.into_iter().for_each(|node| self.sync(node));
+            self.in_flight.retain(|(from, to, _)| !cut.contains(from) && !cut.contains(to));
+            let Some((from, to, _)) = self.in_flight.first().cloned() else { break };
+            self.deliver(from, to);
+        }
+    }
+
+    /// Carries out what members said of a configuration.
+    fn adopt(&mut self) {
+        for node in ALL {
+            for (config, learn) in std::mem::take(&mut self.nodes[node].adopts) {
+                self.step(node, if learn { Input::Learn(config) } else { Input::Configured(config) });
+            }
+        }
     }
 
     fn deliver(&mut self, from: usize, to: usize) {

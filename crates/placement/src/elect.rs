@@ -1,18 +1,18 @@
-//! Who leads a group after a member restarted. Membership is given; only the primary is chosen here.
+//! Who leads a group that nobody leads: it is new, or every process that had a place in it is over.
 //!
-//! A process that restarted has forgotten what it had not synced, so it must not go on under the ballot it served in: a ballot
-//! belongs to lives of processes, not to nodes. There are two cases.
+//! A place in a group belongs to the life of a process: one that restarted has forgotten what it had not synced and what it had promised. While one
+//! member lives in its place the group helps itself (a secondary takes over, a primary removes), and nothing is decided here. When none does:
 //!
 //! ```text
-//! a secondary restarted:   ballot b, primary P ───────────────────────────▶ ballot b+1, primary P
-//! the primary restarted:   ballot b, primary P ──▶ ballot b+1, no primary ──▶ ballot b+2, primary Q
-//!                                                  └ sealed: all members have b+1 on disk
+//!   ballot b, primary P ──▶ ballot b+1, no primary ──▶ ballot b+2, primary Q
+//!                           └ sealed: all members have b+1 on disk
 //! ```
-//! A primary that lives on has everything it ever prepared, so it stays (after all members are back: it could not commit anyway).
-//! When the primary is gone, members may still be taking in its last prepares, and what they reported may be a second old. So the
-//! group is *sealed* first: a member that has a higher ballot on its disk accepts nothing of a lower one, and a report that names
-//! that ballot is final. Then the member with the newest last mutation leads: whatever was acknowledged was on every
-//! member, so it is on this one as long as one member kept it. A new group begins sealed, at ballot 0.
+//! The group is *sealed* first: a member that has a higher ballot on its disk accepts nothing of a lower one, and a report that names that ballot is
+//! final. Then the member with the newest last mutation leads: whatever was acknowledged was on every member, so it is on this one as long as one
+//! member kept it. Members that are silent are waited for: theirs may be the newest. A member whose new process says that it has no copy, or an
+//! unusable one, has nothing to wait for. A new group begins sealed, at ballot 0, and needs all.
+//!
+//! An administrator may *force* what is there to be the truth: silent members are not waited for, and what only they had is lost.
 
 use types::id::{Ballot, Decree, NodeId};
 
@@ -23,8 +23,11 @@ pub struct Member {
     pub node: NodeId,
     /// Whether it reported lately.
     pub alive: bool,
-    /// Whether it restarted since the current ballot was issued.
+    /// Whether another process than the one that has the place reports.
     pub restarted: bool,
+    /// Of one that restarted: whether it is certain that the process with the place is over. What a former process said may arrive late, and is then
+    /// taken for a new one's.
+    pub certain: bool,
     /// Its copy, as last reported by its present process; `None` if it has none.
     pub copy: Option<Copy>,
 }
@@ -40,7 +43,7 @@ pub struct Copy {
     pub prepared: Decree,
     /// Last committed decree it knows of.
     pub committed: Decree,
-    /// Whether it can take no part.
+    /// Whether it can take no part, under this ballot: it may have learned anew under a later one.
     pub failed: bool,
 }
 
@@ -51,8 +54,8 @@ pub enum Decision {
     Keep,
     /// Ballot + 1 without a primary, so that every member's state becomes final.
     Seal,
-    /// Ballot + 1 with this primary.
-    Appoint(NodeId),
+    /// Ballot + 1 with this primary, and these members (the primary among them) in the order of before.
+    Appoint(NodeId, Vec<NodeId>),
     /// Nothing, until this has changed.
     Wait(Vec<Obstacle>),
 }
@@ -63,6 +66,9 @@ pub enum Obstacle {
     /// A member does not report.
     #[error("{0} does not report")]
     Silent(NodeId),
+    /// A member reports as another process than before, and it is not certain yet that this is the later one.
+    #[error("{0} began to report only just now")]
+    Unsure(NodeId),
     /// A member reports, and has no copy. For a group that ever had a primary that means: its data is gone.
     #[error("{0} has no copy")]
     NoCopy(NodeId),
@@ -92,40 +98,67 @@ pub enum Obstacle {
     },
 }
 
+/// An administrator's word that what is there is the truth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Force {
+    /// The copy to begin again from; `None`: the best there is.
+    pub from: Option<NodeId>,
+}
+
 /// Decides about one group: its `ballot` and `primary` as recorded, and what is known of its members, in the order in which they
 /// should lead if there is nothing else between them.
-pub fn decide(ballot: Ballot, primary: Option<&NodeId>, members: &[Member]) -> Decision {
-    if primary.is_some() && members.iter().all(|m| !m.restarted) {
+pub fn decide(ballot: Ballot, primary: Option<&NodeId>, members: &[Member], force: Option<&Force>) -> Decision {
+    let lives = |m: &Member| m.alive && !m.restarted && !m.copy.is_some_and(|copy| copy.failed && copy.ballot >= ballot);
+    if primary.is_some() && members.iter().any(lives) {
         return Decision::Keep;
     }
     let ahead: Vec<Obstacle> = members.iter().filter_map(|m| ahead(m, ballot)).collect();
     if !ahead.is_empty() {
         return Decision::Wait(ahead);
     }
-    match primary {
-        Some(primary) if members.iter().any(|m| m.node == *primary && m.restarted) => Decision::Seal,
-        Some(primary) => {
-            let obstacles: Vec<Obstacle> = members.iter().filter_map(unfit).collect();
-            if obstacles.is_empty() { Decision::Appoint(primary.clone()) } else { Decision::Wait(obstacles) }
-        }
-        None => {
-            let obstacles: Vec<Obstacle> = members.iter().filter_map(|m| unfit(m).or_else(|| unsealed(m, ballot))).collect();
-            if obstacles.is_empty() { best(members) } else { Decision::Wait(obstacles) }
-        }
+    let new = ballot == Ballot(0);
+    // What is waited for: who may have something, and has not said what.
+    let unheard = |m: &Member| match m {
+        m if !m.alive => Some(Obstacle::Silent(m.node.clone())),
+        m if m.restarted && !m.certain && !new => Some(Obstacle::Unsure(m.node.clone())),
+        _ => None,
+    };
+    let unheard: Vec<Obstacle> = members.iter().filter_map(unheard).collect();
+    if !unheard.is_empty() && force.is_none() {
+        return Decision::Wait(unheard);
     }
+    if primary.is_some() {
+        return Decision::Seal;
+    }
+    let present = || members.iter().filter(|m| m.alive);
+    let empty: Vec<Obstacle> = present().filter_map(|m| empty_handed(m, ballot)).collect();
+    let fit: Vec<&Member> = present().filter(|m| empty_handed(m, ballot).is_none()).collect();
+    if fit.is_empty() || new && !empty.is_empty() {
+        return Decision::Wait(empty);
+    }
+    let unsealed: Vec<Obstacle> = fit.iter().filter_map(|m| unsealed(m, ballot)).collect();
+    if !unsealed.is_empty() {
+        return Decision::Wait(unsealed);
+    }
+    best(&fit, force)
 }
 
-/// The member of a sealed group with the newest last mutation; the earliest in the list between equals.
-fn best(members: &[Member]) -> Decision {
-    let copies = || members.iter().filter_map(|m| m.copy.map(|copy| (m, copy)));
+/// The member with the newest last mutation; the earliest in the list between equals.
+fn best(fit: &[&Member], force: Option<&Force>) -> Decision {
+    let copies = || fit.iter().filter_map(|m| m.copy.map(|copy| (*m, copy)));
+    let wished = force.and_then(|force| force.from.as_ref()).and_then(|node| copies().find(|(m, _)| m.node == *node));
     // Of equals `max_by_key` takes the last, so the list is read backwards.
-    let newest = copies().collect::<Vec<_>>().into_iter().rev().max_by_key(|(_, copy)| (copy.prepared_ballot, copy.prepared));
-    let Some((leader, newest)) = newest else { return Decision::Wait(Vec::new()) };
+    let newest = || copies().collect::<Vec<_>>().into_iter().rev().max_by_key(|(_, copy)| (copy.prepared_ballot, copy.prepared));
+    let Some((leader, newest)) = wished.or_else(newest) else { return Decision::Wait(Vec::new()) };
     let lost: Vec<Obstacle> = copies()
         .filter(|(_, copy)| copy.committed > newest.prepared)
         .map(|(m, copy)| Obstacle::Lost { node: m.node.clone(), committed: copy.committed, prepared: newest.prepared })
         .collect();
-    if lost.is_empty() { Decision::Appoint(leader.node.clone()) } else { Decision::Wait(lost) }
+    if lost.is_empty() || force.is_some() {
+        Decision::Appoint(leader.node.clone(), fit.iter().map(|m| m.node.clone()).collect())
+    } else {
+        Decision::Wait(lost)
+    }
 }
 
 fn ahead(member: &Member, issued: Ballot) -> Option<Obstacle> {
@@ -133,13 +166,12 @@ fn ahead(member: &Member, issued: Ballot) -> Option<Obstacle> {
     (ballot > issued).then(|| Obstacle::Ahead { node: member.node.clone(), ballot })
 }
 
-fn unfit(member: &Member) -> Option<Obstacle> {
-    let node = || member.node.clone();
+/// What is certain of a member that has nothing. A report of an older ballot may be late: the member may have learned since.
+fn empty_handed(member: &Member, ballot: Ballot) -> Option<Obstacle> {
     match member.copy {
-        _ if !member.alive => Some(Obstacle::Silent(node())),
-        None => Some(Obstacle::NoCopy(node())),
-        Some(copy) if copy.failed => Some(Obstacle::Failed(node())),
-        Some(_) => None,
+        None if member.restarted => Some(Obstacle::NoCopy(member.node.clone())),
+        Some(copy) if copy.failed && copy.ballot >= ballot => Some(Obstacle::Failed(member.node.clone())),
+        _ => None,
     }
 }
 

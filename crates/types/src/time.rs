@@ -8,6 +8,9 @@ use std::time::Duration;
 pub struct Time(Duration);
 
 impl Time {
+    /// Later than any other.
+    pub const MAX: Time = Time(Duration::MAX);
+
     /// The reading `since_start` after the clock's own zero.
     pub fn at(since_start: Duration) -> Time {
         Time(since_start)

@@ -204,6 +204,7 @@ fn refusal_number(refusal: Refusal) -> u32 {
         Refusal::UnknownCommand => 6,
         Refusal::Expired => 7,
         Refusal::Unknown => 8,
+        Refusal::TooFewMembers => 9,
     }
 }
 
@@ -216,6 +217,7 @@ fn refusal_of(number: u32) -> Refusal {
         5 => Refusal::TooLarge,
         6 => Refusal::UnknownCommand,
         7 => Refusal::Expired,
+        9 => Refusal::TooFewMembers,
         // Said by a newer node, or 8: nothing is known about the call.
         _ => Refusal::Unknown,
     }

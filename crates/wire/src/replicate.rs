@@ -1,10 +1,14 @@
 //! [`Replicate`] as frames. The bodies of mutations are the payload.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes};
 use pacifica::message::{Message as GroupMessage, Mutation};
 use prost::Message;
 use types::id::{Ballot, Decree, NodeId, PartitionId, TableId};
+use types::time::Time;
 
+use crate::control;
 use crate::error::DecodeError;
 use crate::frame::{Draft, Frame, Kind, Parts, Piece};
 use crate::proto::data as proto;
@@ -23,7 +27,8 @@ pub fn draft(batch: &Replicate, checked: bool) -> impl Draft {
 
 fn encode(partition: PartitionId, message: &GroupMessage) -> proto::GroupMessage {
     let kind = match message {
-        GroupMessage::Prepare { ballot, committed, mutations } => Said::Prepare(proto::Prepare {
+        GroupMessage::Prepare { ballot, committed, sent, mutations } => Said::Prepare(proto::Prepare {
+            sent: nanos(*sent),
             ballot: ballot.0,
             committed: committed.0,
             mutations: mutations
@@ -37,11 +42,35 @@ fn encode(partition: PartitionId, message: &GroupMessage) -> proto::GroupMessage
                 })
                 .collect(),
         }),
-        GroupMessage::Prepared { ballot, upto } => Said::Prepared(proto::Position { ballot: ballot.0, upto: upto.0 }),
-        GroupMessage::Behind { ballot, upto } => Said::Behind(proto::Position { ballot: ballot.0, upto: upto.0 }),
-        GroupMessage::Superseded { ballot } => Said::Superseded(proto::Position { ballot: ballot.0, upto: 0 }),
+        GroupMessage::Beacon { ballot, committed, sent } => {
+            Said::Beacon(proto::Beacon { ballot: ballot.0, committed: committed.0, sent: nanos(*sent) })
+        }
+        GroupMessage::Granted { ballot, heard } => Said::Granted(proto::Position { heard: nanos(*heard), ..at(*ballot, Decree(0)) }),
+        GroupMessage::Prepared { ballot, upto, heard, session } => {
+            Said::Prepared(proto::Position { heard: nanos(*heard), session: *session, ..at(*ballot, *upto) })
+        }
+        GroupMessage::Behind { ballot, upto, heard } => Said::Behind(proto::Position { heard: nanos(*heard), ..at(*ballot, *upto) }),
+        GroupMessage::Learn { ballot, life, session, upto } => {
+            Said::Learn(proto::Position { life: *life, session: *session, ..at(*ballot, *upto) })
+        }
+        GroupMessage::TooFar { ballot } => Said::TooFar(at(*ballot, Decree(0))),
+        GroupMessage::Config { config, life } => Said::Config(proto::Config { config: config.into(), life: *life }),
+        GroupMessage::Stranger { ballot, renew } => Said::Stranger(proto::Stranger { ballot: ballot.0, renew: *renew }),
+        GroupMessage::Superseded { ballot } => Said::Superseded(at(*ballot, Decree(0))),
     };
     proto::GroupMessage { table: partition.table.0, index: partition.index, payload: bodies_length(message) as u64, kind: Some(kind) }
+}
+
+fn at(ballot: Ballot, upto: Decree) -> proto::Position {
+    proto::Position { ballot: ballot.0, upto: upto.0, ..proto::Position::default() }
+}
+
+fn nanos(time: Time) -> u64 {
+    u64::try_from(time.since_start().as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn time(nanos: u64) -> Time {
+    Time::at(Duration::from_nanos(nanos))
 }
 
 /// Understands batches. Remembers the sender's name: one per connection.
@@ -91,10 +120,22 @@ fn decode(kind: Said, mut bodies: Bytes) -> Result<GroupMessage, DecodeError> {
                     body: cut(&mut bodies, m.body)?,
                 });
             }
-            GroupMessage::Prepare { ballot: Ballot(prepare.ballot), committed: Decree(prepare.committed), mutations }
+            if mutations.is_empty() {
+                return Err(malformed("a prepare of nothing"));
+            }
+            let (ballot, committed, sent) = (Ballot(prepare.ballot), Decree(prepare.committed), time(prepare.sent));
+            GroupMessage::Prepare { ballot, committed, sent, mutations }
         }
-        Said::Prepared(p) => GroupMessage::Prepared { ballot: Ballot(p.ballot), upto: Decree(p.upto) },
-        Said::Behind(p) => GroupMessage::Behind { ballot: Ballot(p.ballot), upto: Decree(p.upto) },
+        Said::Beacon(b) => GroupMessage::Beacon { ballot: Ballot(b.ballot), committed: Decree(b.committed), sent: time(b.sent) },
+        Said::Granted(p) => GroupMessage::Granted { ballot: Ballot(p.ballot), heard: time(p.heard) },
+        Said::Prepared(p) => {
+            GroupMessage::Prepared { ballot: Ballot(p.ballot), upto: Decree(p.upto), heard: time(p.heard), session: p.session }
+        }
+        Said::Behind(p) => GroupMessage::Behind { ballot: Ballot(p.ballot), upto: Decree(p.upto), heard: time(p.heard) },
+        Said::Learn(p) => GroupMessage::Learn { ballot: Ballot(p.ballot), life: p.life, session: p.session, upto: Decree(p.upto) },
+        Said::TooFar(p) => GroupMessage::TooFar { ballot: Ballot(p.ballot) },
+        Said::Config(c) => GroupMessage::Config { config: control::group_config(REPLICATE, c.config)?, life: c.life },
+        Said::Stranger(s) => GroupMessage::Stranger { ballot: Ballot(s.ballot), renew: s.renew },
         Said::Superseded(p) => GroupMessage::Superseded { ballot: Ballot(p.ballot) },
     };
     if bodies.has_remaining() {
@@ -116,7 +157,15 @@ fn malformed(fault: &'static str) -> DecodeError {
 
 /// About how many bytes a batch takes on the wire.
 pub fn weight(batch: &Replicate) -> usize {
-    batch.messages.iter().map(|(_, message)| MESSAGE_WEIGHT + mutations(message).len() * MESSAGE_WEIGHT + bodies_length(message)).sum()
+    batch.messages.iter().map(|(_, message)| weight_of(message)).sum()
+}
+
+fn weight_of(message: &GroupMessage) -> usize {
+    let names = match message {
+        GroupMessage::Config { config, .. } => config.members().map(|node| NAME_WEIGHT + node.name().len()).sum(),
+        _ => 0,
+    };
+    MESSAGE_WEIGHT * (1 + mutations(message).len()) + bodies_length(message) + names
 }
 
 /// Cuts a batch into batches of about `bytes_max`, between mutations: one prepare of many mutations says the same as several of fewer.
@@ -126,7 +175,7 @@ pub fn split(batch: Replicate, bytes_max: usize) -> Vec<Replicate> {
     let mut parts = vec![Replicate { from, messages: Vec::new() }];
     let mut bytes = 0;
     let mut add = |partition, message: GroupMessage| {
-        let weight = MESSAGE_WEIGHT * (1 + mutations(&message).len()) + bodies_length(&message);
+        let weight = weight_of(&message);
         let last = parts.last_mut().expect("starts with one");
         if bytes + weight > bytes_max && !last.messages.is_empty() {
             let from = last.from.clone();
@@ -139,19 +188,19 @@ pub fn split(batch: Replicate, bytes_max: usize) -> Vec<Replicate> {
     };
     for (partition, message) in messages {
         match message {
-            GroupMessage::Prepare { ballot, committed, mutations } if mutations.len() > 1 => {
+            GroupMessage::Prepare { ballot, committed, sent, mutations } if mutations.len() > 1 => {
                 let mut run = Vec::new();
                 let mut run_bytes = 0;
                 for mutation in mutations {
                     let weight = MESSAGE_WEIGHT + mutation.body.len();
                     if run_bytes + weight > bytes_max && !run.is_empty() {
-                        add(partition, GroupMessage::Prepare { ballot, committed, mutations: std::mem::take(&mut run) });
+                        add(partition, GroupMessage::Prepare { ballot, committed, sent, mutations: std::mem::take(&mut run) });
                         run_bytes = 0;
                     }
                     run_bytes += weight;
                     run.push(mutation);
                 }
-                add(partition, GroupMessage::Prepare { ballot, committed, mutations: run });
+                add(partition, GroupMessage::Prepare { ballot, committed, sent, mutations: run });
             }
             message => add(partition, message),
         }
@@ -173,3 +222,5 @@ fn bodies_length(message: &GroupMessage) -> usize {
 const REPLICATE: &str = "Replicate";
 /// More than the head of a message or of a mutation takes.
 const MESSAGE_WEIGHT: usize = 64;
+/// More than a name takes beside its bytes.
+const NAME_WEIGHT: usize = 4;

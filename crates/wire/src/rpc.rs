@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use pacifica::message::Message;
+use pacifica::message::{Change, Message};
 use types::group::{GroupConfig, TableRouting};
 use types::id::{Ballot, Decree, NodeId, PartitionId, RequestId, TableId};
 use types::txn::{Call, CommandId};
@@ -65,6 +65,8 @@ pub enum Refusal {
     Expired,
     /// The write was prepared, then the node lost its role or is closing: it may or may not take effect.
     Unknown,
+    /// The group has fewer members than a write needs (`min_write_members`); reads go on. Nothing was done.
+    TooFewMembers,
 }
 
 /// Messages of groups that two nodes share, gathered into one.
@@ -103,6 +105,91 @@ pub enum ControlRequest {
     Cluster,
     /// Meta to replica node: these groups have a new configuration. The node also hears it as answer to its next report.
     Configure(Vec<Assignment>),
+    /// Member of a group to meta: change the group, if it still is at this ballot. Answered by [`ControlResponse::Group`].
+    /// Asked again it gives the same answer: a change that was carried out is not carried out twice.
+    Change(ChangeRequest),
+    /// Administrator to meta: let `to` lead the partition.
+    MovePrimary {
+        /// The partition.
+        partition: PartitionId,
+        /// A member, or any node if a member is to be had there first.
+        to: NodeId,
+    },
+    /// Administrator to meta: make a copy of the partition on `node`.
+    AddReplica {
+        /// The partition.
+        partition: PartitionId,
+        /// Where.
+        node: NodeId,
+    },
+    /// Administrator to meta: remove the copy on `node` from the group.
+    RemoveReplica {
+        /// The partition.
+        partition: PartitionId,
+        /// Which.
+        node: NodeId,
+    },
+    /// Administrator to meta: let `node` lead nothing (`on`), or let it be as any other again.
+    Drain {
+        /// The node.
+        node: NodeId,
+        /// Begin or end.
+        on: bool,
+    },
+    /// Administrator to meta: the guardian moves nothing any more (`on`). Groups still heal by what their members ask for.
+    Freeze {
+        /// Begin or end.
+        on: bool,
+    },
+    /// Administrator to meta, last resort: `node`'s copy is the truth, without waiting for the other members. May lose writes.
+    Force {
+        /// The partition.
+        partition: PartitionId,
+        /// The copy to begin again from; `None`: the best of those that are there.
+        node: Option<NodeId>,
+    },
+    /// Learner to primary's node: I have this; what is there to fetch? Answered by [`ControlResponse::LearnPlan`].
+    LearnBegin {
+        /// The partition.
+        partition: PartitionId,
+        /// The ballot under which the learner learns.
+        ballot: Ballot,
+        /// What the learner's store holds, on stable storage.
+        applied: Decree,
+        /// A session of an earlier attempt that broke off, to go on with it if the node still has it; 0 for none.
+        session: u64,
+    },
+    /// Learner to primary's node: a piece of a file of the plan. Answered by [`ControlResponse::LearnChunk`].
+    LearnFetch {
+        /// From the plan.
+        session: u64,
+        /// Place in the plan's list.
+        file: u32,
+        /// First byte.
+        offset: u64,
+        /// Not more than this.
+        bytes_max: u32,
+    },
+    /// Learner to primary's node: the session is over, its files may go.
+    LearnEnd {
+        /// From the plan.
+        session: u64,
+    },
+}
+
+/// A change of a group, asked for by a member that may act under `ballot`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeRequest {
+    /// The group.
+    pub partition: PartitionId,
+    /// Who asks.
+    pub node: NodeId,
+    /// The life of its process.
+    pub incarnation: u64,
+    /// The configuration it knows: the change is carried out only if this is still the current one.
+    pub ballot: Ballot,
+    /// What it asks for.
+    pub change: Change,
 }
 
 /// The answer to a [`ControlRequest`].
@@ -120,6 +207,55 @@ pub enum ControlResponse {
     Cluster(ClusterView),
     /// A no, with the reason in words for a person.
     Refused(String),
+    /// Answer to `Change`: the group as it is now.
+    Group {
+        /// For the asker.
+        assignment: Assignment,
+        /// The change was not carried out although the ballot is the one it named, and never will be under it: why.
+        refused: Option<String>,
+    },
+    /// Answer to `LearnBegin`.
+    LearnPlan(LearnPlan),
+    /// Answer to `LearnFetch`.
+    LearnChunk {
+        /// The bytes.
+        bytes: Bytes,
+        /// CRC-32C of them.
+        crc: u32,
+    },
+}
+
+/// What a learner has to fetch before its primary can feed it from memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LearnPlan {
+    /// Names the files at the node that made the plan.
+    pub session: u64,
+    /// What the files are.
+    pub source: LearnSource,
+    /// What the learner holds at least once it has installed them.
+    pub decree: Decree,
+    /// Each with its size.
+    pub files: Vec<LearnFile>,
+}
+
+/// What the files of a plan are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LearnSource {
+    /// Nothing but the session table: the primary's memory reaches back far enough.
+    Memory,
+    /// Committed mutations from the log, in order, each as a record; then the session table.
+    Log,
+    /// A checkpoint of the store; then the session table.
+    Checkpoint,
+}
+
+/// A file of a plan. The last one is always the session table. Pieces are checked on their way; what is in a file has checksums of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LearnFile {
+    /// Its name within the copy: one path component.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
 }
 
 /// One group a node belongs to, and what it needs to know to open it.
@@ -131,8 +267,38 @@ pub struct Assignment {
     pub partition_count: u32,
     /// Membership and ballot.
     pub config: GroupConfig,
-    /// Where the other members are: `host:port`.
+    /// Where the members (and who else is to be talked to) are: `host:port`.
     pub addresses: Vec<(NodeId, String)>,
+    /// What the node is in this group.
+    pub duty: Duty,
+    /// Members the table wants in each group.
+    pub replicas: u32,
+    /// What the meta server would like the node to ask for.
+    pub suggestion: Option<Suggestion>,
+}
+
+/// What a node is in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// Member of the configuration.
+    Member,
+    /// Not a member: it is to catch up with the primary, which then asks for it to be added.
+    Learner,
+    /// Neither, and what it holds of the partition is not needed any more.
+    Discard,
+    /// Neither; what it holds is to be kept for now.
+    Bystander,
+}
+
+/// What the meta server would like a member to ask for: it never changes a group that has a primary by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Suggestion {
+    /// To the primary: hand over to this secondary.
+    HandOver(NodeId),
+    /// To the primary: remove this secondary.
+    Remove(NodeId),
+    /// To a secondary: the primary's process of this configuration is known to be over. Take over at once.
+    TakeOver,
 }
 
 /// What a replica node tells the meta server about itself.
@@ -165,6 +331,8 @@ pub struct ReplicaReport {
     pub committed: Decree,
     /// What it is doing.
     pub state: ReplicaState,
+    /// Of a primary: how much longer it may serve if it heard from no secondary again; `None` for others and without secondaries.
+    pub lease: Option<Duration>,
 }
 
 /// What a replica is doing.
@@ -178,6 +346,8 @@ pub enum ReplicaState {
     Primary,
     /// Secondary.
     Secondary,
+    /// Not a member yet: it is catching up.
+    Learner,
     /// Its storage failed or is damaged: it takes no part.
     Failed,
 }
@@ -191,6 +361,8 @@ pub struct ClusterView {
     pub tables: Vec<TableView>,
     /// All partitions.
     pub partitions: Vec<PartitionView>,
+    /// Whether the guardian moves nothing.
+    pub frozen: bool,
 }
 
 /// One node.
@@ -206,6 +378,8 @@ pub struct NodeView {
     pub alive: bool,
     /// Time since its last report.
     pub silent: Duration,
+    /// Whether it is to lead nothing.
+    pub draining: bool,
     /// Groups it is primary of.
     pub primaries: u32,
     /// Groups it is secondary of.
@@ -234,6 +408,8 @@ pub struct PartitionView {
     pub partition: PartitionId,
     /// Membership and ballot.
     pub config: GroupConfig,
-    /// The newest report of each member that reported.
+    /// The newest report of each node that has a copy, member or not.
     pub replicas: Vec<(NodeId, ReplicaReport)>,
+    /// What the group waits for, in words; empty if for nothing.
+    pub waits: Vec<String>,
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::{bytes, frame, resolve};
-use pacifica::message::{Message, Mutation};
+use pacifica::message::{Change, Message, Mutation};
 use types::args::Args;
 use types::group::{GroupConfig, TableRouting};
 use types::id::{Ballot, Decree, NodeId, PartitionId, RequestId, TableId};
+use types::time::Time;
 use types::txn::{Call, Database, Proto};
 use wire::control;
 use wire::execute::{self, ExecuteDecoder, ExecutedDecoder};
@@ -59,11 +60,19 @@ fn replicate() -> Replicate {
         body: Bytes::from_static(body),
     };
     let mutations = vec![mutation(71, false, b"body"), mutation(72, true, b"")];
+    let (sent, heard) = (Time::at(Duration::from_millis(9)), Time::at(Duration::from_millis(8)));
     let messages = vec![
-        Message::Prepare { ballot, committed: upto, mutations },
-        Message::Prepared { ballot, upto },
-        Message::Behind { ballot, upto },
+        Message::Prepare { ballot, committed: upto, sent, mutations },
+        Message::Prepared { ballot, upto, heard, session: 0 },
+        Message::Behind { ballot, upto, heard },
         Message::Superseded { ballot },
+        Message::Beacon { ballot, committed: upto, sent },
+        Message::Granted { ballot, heard },
+        Message::Learn { ballot, life: 77, session: 78, upto },
+        Message::Prepared { ballot, upto, heard: Time::default(), session: 78 },
+        Message::TooFar { ballot },
+        Message::Config { config: config(), life: 77 },
+        Message::Stranger { ballot, renew: false },
     ];
     Replicate { from: n("n1"), messages: messages.into_iter().map(|message| (partition(), message)).collect() }
 }
@@ -74,12 +83,26 @@ fn config() -> GroupConfig {
 
 fn report() -> ReplicaReport {
     let (ballot, prepared_ballot, prepared, committed) = (Ballot(5), Ballot(4), Decree(70), Decree(69));
-    ReplicaReport { partition: partition(), ballot, prepared_ballot, prepared, committed, state: ReplicaState::Secondary }
+    let lease = Some(Duration::from_millis(1500));
+    ReplicaReport { partition: partition(), ballot, prepared_ballot, prepared, committed, state: ReplicaState::Primary, lease }
+}
+
+fn assignment(duty: Duty, suggestion: Option<Suggestion>) -> Assignment {
+    let addresses = vec![(n("n2"), "h2:1".to_owned())];
+    Assignment { partition: partition(), partition_count: 8, config: config(), addresses, duty, replicas: 3, suggestion }
 }
 
 fn assignments() -> Vec<Assignment> {
-    let addresses = vec![(n("n2"), "h2:1".to_owned())];
-    vec![Assignment { partition: partition(), partition_count: 8, config: config(), addresses }]
+    vec![
+        assignment(Duty::Member, None),
+        assignment(Duty::Learner, Some(Suggestion::TakeOver)),
+        assignment(Duty::Discard, Some(Suggestion::HandOver(n("n2")))),
+        assignment(Duty::Bystander, Some(Suggestion::Remove(n("n3")))),
+    ]
+}
+
+fn change(change: Change) -> ControlRequest {
+    ControlRequest::Change(ChangeRequest { partition: partition(), node: n("n1"), incarnation: 77, ballot: Ballot(5), change })
 }
 
 fn requests() -> Vec<(&'static str, ControlRequest)> {
@@ -91,6 +114,21 @@ fn requests() -> Vec<(&'static str, ControlRequest)> {
         ("create-table", ControlRequest::CreateTable { name: "t".into(), partitions: 8, replicas: 3 }),
         ("cluster", ControlRequest::Cluster),
         ("configure", ControlRequest::Configure(assignments())),
+        ("change-remove", change(Change::Remove(n("n2")))),
+        ("change-add", change(Change::Add { node: n("n4"), life: 78 })),
+        ("change-take-over", change(Change::TakeOver)),
+        ("change-hand-over", change(Change::HandOver(n("n2")))),
+        ("move-primary", ControlRequest::MovePrimary { partition: partition(), to: n("n2") }),
+        ("add-replica", ControlRequest::AddReplica { partition: partition(), node: n("n4") }),
+        ("remove-replica", ControlRequest::RemoveReplica { partition: partition(), node: n("n3") }),
+        ("drain", ControlRequest::Drain { node: n("n1"), on: true }),
+        ("freeze", ControlRequest::Freeze { on: true }),
+        ("unfreeze", ControlRequest::Freeze { on: false }),
+        ("force", ControlRequest::Force { partition: partition(), node: None }),
+        ("force-from", ControlRequest::Force { partition: partition(), node: Some(n("n2")) }),
+        ("learn-begin", ControlRequest::LearnBegin { partition: partition(), ballot: Ballot(5), applied: Decree(60), session: 9 }),
+        ("learn-fetch", ControlRequest::LearnFetch { session: 9, file: 1, offset: 4096, bytes_max: 65_536 }),
+        ("learn-end", ControlRequest::LearnEnd { session: 9 }),
     ]
 }
 
@@ -104,12 +142,18 @@ fn responses() -> Vec<(&'static str, ControlResponse)> {
         zone: "z".into(),
         alive: true,
         silent: Duration::from_millis(20),
+        draining: true,
         primaries: 1,
         secondaries: 2,
     };
     let table = TableView { table: TableId(1), name: "t".into(), partitions: 8, replicas: 3, healthy: 7 };
-    let partition = PartitionView { partition: partition(), config: config(), replicas: vec![(n("n2"), report())] };
-    let view = ClusterView { nodes: vec![node], tables: vec![table], partitions: vec![partition] };
+    let (replicas, waits) = (vec![(n("n2"), report())], vec!["n3 does not report".to_owned()]);
+    let partition = PartitionView { partition: partition(), config: config(), replicas, waits };
+    let view = ClusterView { nodes: vec![node], tables: vec![table], partitions: vec![partition], frozen: true };
+    let file = |name: &str, bytes| LearnFile { name: name.to_owned(), bytes };
+    let files = vec![file("000012.sst", 1 << 20), file("sessions", 100)];
+    let plan = LearnPlan { session: 9, source: LearnSource::Checkpoint, decree: Decree(65), files };
+    let refused = Some("n4 is a member".to_owned());
     vec![
         ("done", ControlResponse::Done),
         ("assignments", ControlResponse::Assignments(assignments())),
@@ -117,6 +161,10 @@ fn responses() -> Vec<(&'static str, ControlResponse)> {
         ("unchanged", ControlResponse::Unchanged),
         ("cluster-view", ControlResponse::Cluster(view)),
         ("refused", ControlResponse::Refused("no".into())),
+        ("group", ControlResponse::Group { assignment: assignment(Duty::Member, None), refused: None }),
+        ("group-refused", ControlResponse::Group { assignment: assignment(Duty::Member, None), refused }),
+        ("learn-plan", ControlResponse::LearnPlan(plan)),
+        ("learn-chunk", ControlResponse::LearnChunk { bytes: Bytes::from_static(b"chunk"), crc: 0x0102_0304 }),
     ]
 }
 

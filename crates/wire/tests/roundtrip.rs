@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use common::{bytes, frame, frames_in_pieces, resolve};
-use pacifica::message::{Message, Mutation};
+use pacifica::message::{Change, Message, Mutation};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use types::args::Args;
 use types::group::{GroupConfig, TableRouting};
 use types::id::{Ballot, Decree, NodeId, PartitionId, RequestId, TableId};
+use types::time::Time;
 use types::txn::{Call, Database, Proto};
 use wire::control;
 use wire::error::DecodeError;
@@ -43,7 +44,7 @@ fn execute() -> impl Strategy<Value = Execute> {
 
 fn outcome() -> impl Strategy<Value = Outcome> {
     use Refusal::*;
-    let refusals = vec![NotPrimary, NotReady, Busy, DiskFull, TooLarge, UnknownCommand, Expired, Unknown];
+    let refusals = vec![NotPrimary, NotReady, Busy, DiskFull, TooLarge, UnknownCommand, Expired, Unknown, TooFewMembers];
     prop_oneof![
         8 => vec(any::<u8>(), 0..40).prop_map(|reply| Outcome::Reply(reply.into())),
         1 => (16_000..20_000usize).prop_map(|length| Outcome::Reply(vec![b'x'; length].into())),
@@ -61,12 +62,30 @@ fn message() -> impl Strategy<Value = Message> {
             body: body.into(),
         },
     );
-    let position = || (any::<u64>(), any::<u64>()).prop_map(|(ballot, upto)| (Ballot(ballot), Decree(upto)));
+    let ballot = || any::<u64>().prop_map(Ballot);
+    let decree = || any::<u64>().prop_map(Decree);
+    let time = || any::<u64>().prop_map(|nanos| Time::at(Duration::from_nanos(nanos)));
     prop_oneof![
-        (position(), vec(mutation, 0..5)).prop_map(|((ballot, committed), mutations)| Message::Prepare { ballot, committed, mutations }),
-        position().prop_map(|(ballot, upto)| Message::Prepared { ballot, upto }),
-        position().prop_map(|(ballot, upto)| Message::Behind { ballot, upto }),
-        any::<u64>().prop_map(|ballot| Message::Superseded { ballot: Ballot(ballot) }),
+        (ballot(), decree(), time(), vec(mutation, 1..5)).prop_map(|(ballot, committed, sent, mutations)| Message::Prepare {
+            ballot,
+            committed,
+            sent,
+            mutations
+        }),
+        (ballot(), decree(), time()).prop_map(|(ballot, committed, sent)| Message::Beacon { ballot, committed, sent }),
+        (ballot(), time()).prop_map(|(ballot, heard)| Message::Granted { ballot, heard }),
+        (ballot(), decree(), time(), any::<u64>()).prop_map(|(ballot, upto, heard, session)| Message::Prepared {
+            ballot,
+            upto,
+            heard,
+            session
+        }),
+        (ballot(), decree(), time()).prop_map(|(ballot, upto, heard)| Message::Behind { ballot, upto, heard }),
+        (ballot(), any::<[u64; 2]>(), decree()).prop_map(|(ballot, [life, session], upto)| Message::Learn { ballot, life, session, upto }),
+        ballot().prop_map(|ballot| Message::TooFar { ballot }),
+        (group(), any::<u64>()).prop_map(|(config, life)| Message::Config { config, life }),
+        (ballot(), any::<bool>()).prop_map(|(ballot, renew)| Message::Stranger { ballot, renew }),
+        ballot().prop_map(|ballot| Message::Superseded { ballot }),
     ]
 }
 
@@ -95,26 +114,70 @@ fn addresses() -> impl Strategy<Value = Vec<(NodeId, String)>> {
     vec((node(), ".{0,9}".prop_map(String::from)), 0..4)
 }
 
+fn assignment() -> impl Strategy<Value = Assignment> {
+    let duty = proptest::sample::select(vec![Duty::Member, Duty::Learner, Duty::Discard, Duty::Bystander]);
+    let suggestion = prop_oneof![
+        Just(None),
+        Just(Some(Suggestion::TakeOver)),
+        node().prop_map(|node| Some(Suggestion::HandOver(node))),
+        node().prop_map(|node| Some(Suggestion::Remove(node))),
+    ];
+    (partition(), 16..=16_384u32, group(), addresses(), duty, any::<u32>(), suggestion).prop_map(
+        |(partition, partition_count, config, addresses, duty, replicas, suggestion)| Assignment {
+            partition,
+            partition_count,
+            config,
+            addresses,
+            duty,
+            replicas,
+            suggestion,
+        },
+    )
+}
+
 fn assignments() -> impl Strategy<Value = Vec<Assignment>> {
-    let assignment = (partition(), 16..=16_384u32, group(), addresses())
-        .prop_map(|(partition, partition_count, config, addresses)| Assignment { partition, partition_count, config, addresses });
-    vec(assignment, 0..4)
+    vec(assignment(), 0..4)
+}
+
+fn micros() -> impl Strategy<Value = Duration> {
+    (0..1u64 << 40).prop_map(Duration::from_micros)
 }
 
 fn report() -> impl Strategy<Value = ReplicaReport> {
     use ReplicaState::*;
-    let state = proptest::sample::select(vec![Waiting, Reconciling, Primary, Secondary, Failed]);
-    (partition(), any::<[u64; 4]>(), state).prop_map(|(partition, [a, b, c, d], state)| ReplicaReport {
-        partition,
-        ballot: Ballot(a),
-        prepared_ballot: Ballot(b),
-        prepared: Decree(c),
-        committed: Decree(d),
-        state,
+    let state = proptest::sample::select(vec![Waiting, Reconciling, Primary, Secondary, Learner, Failed]);
+    (partition(), any::<[u64; 4]>(), state, proptest::option::of(micros())).prop_map(|(partition, [a, b, c, d], state, lease)| {
+        ReplicaReport { partition, ballot: Ballot(a), prepared_ballot: Ballot(b), prepared: Decree(c), committed: Decree(d), state, lease }
     })
 }
 
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        node().prop_map(Change::Remove),
+        (node(), any::<u64>()).prop_map(|(node, life)| Change::Add { node, life }),
+        Just(Change::TakeOver),
+        node().prop_map(Change::HandOver),
+    ]
+}
+
 fn request() -> impl Strategy<Value = ControlRequest> {
+    let learn_begin = (partition(), any::<[u64; 3]>()).prop_map(|(partition, [ballot, applied, session])| ControlRequest::LearnBegin {
+        partition,
+        ballot: Ballot(ballot),
+        applied: Decree(applied),
+        session,
+    });
+    let change_request = (partition(), node(), any::<[u64; 2]>(), change()).prop_map(|(partition, node, [incarnation, ballot], change)| {
+        ControlRequest::Change(ChangeRequest { partition, node, incarnation, ballot: Ballot(ballot), change })
+    });
+    let asked = prop_oneof![
+        (partition(), node()).prop_map(|(partition, to)| ControlRequest::MovePrimary { partition, to }),
+        (partition(), node()).prop_map(|(partition, node)| ControlRequest::AddReplica { partition, node }),
+        (partition(), node()).prop_map(|(partition, node)| ControlRequest::RemoveReplica { partition, node }),
+        (node(), any::<bool>()).prop_map(|(node, on)| ControlRequest::Drain { node, on }),
+        any::<bool>().prop_map(|on| ControlRequest::Freeze { on }),
+        (partition(), proptest::option::of(node())).prop_map(|(partition, node)| ControlRequest::Force { partition, node }),
+    ];
     prop_oneof![
         Just(ControlRequest::Ping),
         Just(ControlRequest::Cluster),
@@ -128,17 +191,28 @@ fn request() -> impl Strategy<Value = ControlRequest> {
             replicas
         }),
         assignments().prop_map(ControlRequest::Configure),
+        change_request,
+        asked,
+        learn_begin,
+        (any::<[u64; 2]>(), any::<[u32; 2]>()).prop_map(|([session, offset], [file, bytes_max])| ControlRequest::LearnFetch {
+            session,
+            file,
+            offset,
+            bytes_max
+        }),
+        any::<u64>().prop_map(|session| ControlRequest::LearnEnd { session }),
     ]
 }
 
 fn cluster() -> impl Strategy<Value = ClusterView> {
-    let node_view = (node(), ".{0,9}", ".{0,9}", any::<bool>(), 0..1u64 << 40, any::<[u32; 2]>()).prop_map(
-        |(node, address, zone, alive, silent, [primaries, secondaries])| NodeView {
+    let node_view = (node(), ".{0,9}", ".{0,9}", any::<[bool; 2]>(), micros(), any::<[u32; 2]>()).prop_map(
+        |(node, address, zone, [alive, draining], silent, [primaries, secondaries])| NodeView {
             node,
             address,
             zone,
             alive,
-            silent: Duration::from_micros(silent),
+            silent,
+            draining,
             primaries,
             secondaries,
         },
@@ -150,15 +224,20 @@ fn cluster() -> impl Strategy<Value = ClusterView> {
         replicas,
         healthy,
     });
-    let partition_view = (partition(), group(), vec((node(), report()), 0..4)).prop_map(|(partition, config, replicas)| PartitionView {
-        partition,
-        config,
-        replicas,
-    });
-    (vec(node_view, 0..4), vec(table_view, 0..4), vec(partition_view, 0..4)).prop_map(|(nodes, tables, partitions)| ClusterView {
-        nodes,
-        tables,
-        partitions,
+    let partition_view = (partition(), group(), vec((node(), report()), 0..4), vec(".{0,9}", 0..3))
+        .prop_map(|(partition, config, replicas, waits)| PartitionView { partition, config, replicas, waits });
+    (vec(node_view, 0..4), vec(table_view, 0..4), vec(partition_view, 0..4), any::<bool>())
+        .prop_map(|(nodes, tables, partitions, frozen)| ClusterView { nodes, tables, partitions, frozen })
+}
+
+fn learn_plan() -> impl Strategy<Value = LearnPlan> {
+    let source = proptest::sample::select(vec![LearnSource::Memory, LearnSource::Log, LearnSource::Checkpoint]);
+    let file = ("[a-zA-Z0-9._-]{0,9}[a-z]", any::<u64>()).prop_map(|(name, bytes)| LearnFile { name, bytes });
+    (any::<[u64; 2]>(), source, vec(file, 1..4)).prop_map(|([session, decree], source, files)| LearnPlan {
+        session,
+        source,
+        decree: Decree(decree),
+        files,
     })
 }
 
@@ -175,6 +254,9 @@ fn response() -> impl Strategy<Value = ControlResponse> {
         routing,
         cluster().prop_map(ControlResponse::Cluster),
         ".{0,40}".prop_map(ControlResponse::Refused),
+        (assignment(), proptest::option::of(".{0,9}")).prop_map(|(assignment, refused)| ControlResponse::Group { assignment, refused }),
+        learn_plan().prop_map(ControlResponse::LearnPlan),
+        (vec(any::<u8>(), 0..20_000), any::<u32>()).prop_map(|(bytes, crc)| ControlResponse::LearnChunk { bytes: bytes.into(), crc }),
     ]
 }
 
@@ -283,9 +365,12 @@ proptest! {
         let said = |batch: &Replicate| -> Vec<(PartitionId, Message)> {
             // Prepares taken apart to single mutations, so that it does not matter how they were cut.
             batch.messages.iter().flat_map(|(partition, message)| match message {
-                Message::Prepare { ballot, committed, mutations } if mutations.len() > 1 => mutations
+                Message::Prepare { ballot, committed, sent, mutations } if mutations.len() > 1 => mutations
                     .iter()
-                    .map(|m| (*partition, Message::Prepare { ballot: *ballot, committed: *committed, mutations: vec![m.clone()] }))
+                    .map(|m| {
+                        let (ballot, committed, sent) = (*ballot, *committed, *sent);
+                        (*partition, Message::Prepare { ballot, committed, sent, mutations: vec![m.clone()] })
+                    })
                     .collect(),
                 message => vec![(*partition, message.clone())],
             }).collect()
@@ -346,6 +431,34 @@ fn arguments_and_bodies_are_slices_of_what_was_read() {
     let frame = frame(&bytes(execute::draft(&request, true), 1));
     let decoded = ExecuteDecoder::default().decode(&frame, &resolve).expect("decodes");
     assert!(frame.payload().as_ptr_range().contains(&decoded.calls[0].1.args.at(2).as_ptr()));
+}
+
+#[test]
+fn a_plan_that_would_write_elsewhere_is_refused() {
+    let decoded = |names: &[&str]| {
+        let file = |name: &&str| LearnFile { name: (*name).to_owned(), bytes: 1 };
+        let files = names.iter().map(file).collect();
+        let plan = ControlResponse::LearnPlan(LearnPlan { session: 1, source: LearnSource::Checkpoint, decree: Decree(3), files });
+        match control::decode_response(&frame(&bytes(control::draft_response(&plan, true), 1))) {
+            Ok(_) => "taken",
+            Err(DecodeError::Malformed { fault, .. }) => fault,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(decoded(&["checkpoint/000012.sst", "checkpoint/CURRENT", "requests"]), "taken");
+    for name in ["", ".", "..", "a/", "/etc/passwd", "../a", "a/../b", "a\0b"] {
+        assert_eq!(decoded(&["CURRENT", name]), "a file whose name leads out of its directory", "{name:?}");
+    }
+    assert_eq!(decoded(&[]), "a plan of no or too many files");
+    assert_eq!(decoded(&["a", "b", "a"]), "two files of one name");
+}
+
+#[test]
+fn a_chunk_is_a_slice_of_what_was_read() {
+    let chunk = ControlResponse::LearnChunk { bytes: Bytes::from(vec![7; 100]), crc: 9 };
+    let frame = frame(&bytes(control::draft_response(&chunk, true), 1));
+    let Ok(ControlResponse::LearnChunk { bytes, .. }) = control::decode_response(&frame) else { panic!("no chunk") };
+    assert_eq!(frame.payload().as_ptr_range(), bytes.as_ptr_range());
 }
 
 #[test]

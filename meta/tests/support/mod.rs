@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use meta::core::{Bootstrap, Core, Handled, Options};
 use meta::store::memory::Memory;
+use pacifica::message::Change;
 use types::group::GroupConfig;
 use types::id::{Ballot, Decree, NodeId, PartitionId, TableId};
 use types::time::Time;
-use wire::rpc::{Assignment, ClusterView, ControlRequest, ControlResponse, NodeReport, ReplicaReport, ReplicaState};
+use wire::rpc::{Assignment, ChangeRequest, ClusterView, ControlRequest, ControlResponse, Duty, NodeReport, ReplicaReport, ReplicaState};
 
 pub struct Cluster {
     pub store: Memory,
@@ -57,7 +58,7 @@ impl Cluster {
     }
 
     pub fn with(nodes: u32, bootstrap: Option<Bootstrap>) -> Cluster {
-        let options = Options { bootstrap, silent_after: Duration::from_secs(3) };
+        let options = options(bootstrap);
         let store = Memory::new();
         let now = Time::at(Duration::from_secs(100));
         let core = Core::open(Box::new(store.clone()), options.clone(), now).expect("an empty store");
@@ -148,7 +149,7 @@ impl Cluster {
     /// A node takes in what it was told, as the replica server does: newer ballots only, and a copy is made at ballot 0 only.
     pub fn adopt(&mut self, name: &str, assignments: Vec<Assignment>) {
         let life = self.nodes[name].incarnation;
-        for Assignment { partition, config, .. } in assignments {
+        for Assignment { partition, config, .. } in assignments.into_iter().filter(|a| a.duty == Duty::Member) {
             let known = self.acted.entry((partition, config.ballot)).or_insert_with(|| config.clone());
             assert_eq!(*known, config, "{partition}: two configurations of one ballot");
             let node = self.nodes.get_mut(name).expect("a node");
@@ -280,6 +281,39 @@ impl Cluster {
         }
     }
 
+    /// A node asks for a change of a group that it believes to be at `ballot`: the ballot and members, primary first, that it is told, or why not.
+    pub fn change(&mut self, name: &str, index: u32, ballot: u64, change: Change) -> String {
+        let request = ChangeRequest {
+            partition: p(index),
+            node: NodeId::new(name),
+            incarnation: self.nodes[name].incarnation,
+            ballot: Ballot(ballot),
+            change,
+        };
+        match self.ask(ControlRequest::Change(request)) {
+            ControlResponse::Group { assignment, refused: None } => {
+                self.adopt(name, vec![assignment.clone()]);
+                let members: Vec<&str> = assignment.config.members().map(NodeId::name).collect();
+                format!("{} {}", assignment.config.ballot, members.join(" "))
+            }
+            ControlResponse::Group { refused: Some(reason), .. } => reason,
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// What a node is told of a partition: its duty and a suggestion.
+    pub fn told(&mut self, name: &str, index: u32) -> String {
+        let report = self.node(name).report();
+        let ControlResponse::Assignments(assignments) = self.ask(ControlRequest::Report(report)) else { return "refused".to_owned() };
+        match assignments.iter().find(|a| a.partition == p(index)) {
+            None => "nothing".to_owned(),
+            Some(a) => match &a.suggestion {
+                None => format!("{:?}", a.duty),
+                Some(suggestion) => format!("{:?} {suggestion:?}", a.duty),
+            },
+        }
+    }
+
     pub fn ask(&mut self, request: ControlRequest) -> ControlResponse {
         self.core.handle(self.now, request).answer
     }
@@ -318,6 +352,7 @@ impl Node {
             prepared: Decree(copy.log.len() as u64),
             committed: Decree(copy.committed as u64),
             state: copy.state(&self.name),
+            lease: None,
         };
         NodeReport {
             node: NodeId::new(&self.name),
@@ -342,6 +377,18 @@ impl Copy {
             Some(_) if self.leads(name) => ReplicaState::Reconciling,
             _ => ReplicaState::Waiting,
         }
+    }
+}
+
+/// Times that tests count on.
+pub fn options(bootstrap: Option<Bootstrap>) -> Options {
+    Options {
+        bootstrap,
+        silent_after: Duration::from_secs(3),
+        dead_after: Duration::from_secs(60),
+        min_write_members: 2,
+        learns_max: 8,
+        learns_per_node: 2,
     }
 }
 

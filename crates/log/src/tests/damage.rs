@@ -57,6 +57,9 @@ fn apply(disk: &MemoryDisk, file: usize, change: &Change) {
     let names: Vec<String> = disk.names().unwrap();
     let name = &names[file % names.len()];
     let mut content = disk.content(name);
+    if content.is_empty() {
+        return;
+    }
     // Most of a segment is zeros: aim at the part that is not.
     let used = content.iter().rposition(|&byte| byte != 0).map_or(1, |last| last + 1);
     match change {

@@ -3,10 +3,12 @@
 
 mod crash;
 mod damage;
+mod driven;
 mod failure;
 mod memory;
 mod order;
 mod power;
+mod scan;
 mod space;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use wire::hello::{Hello, HelloError, Lane, VERSIONS, Welcome};
 
 use super::options::Identity;
+use super::server::is_goodbye;
 
 /// No connection came about.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,18 @@ pub(super) enum GreetError {
     Hello(#[from] HelloError),
     #[error("refused by node {node:?}: {reason}")]
     Refused { node: String, reason: String },
+}
+
+impl GreetError {
+    /// Whether nobody listens there: the machine itself said so.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self, GreetError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    /// Whether whoever listened there was about to end.
+    pub(super) fn is_goodbye(&self) -> bool {
+        matches!(self, GreetError::Io(error) if is_goodbye(error))
+    }
 }
 
 /// Greets as client. Returns what has arrived behind the answer.

@@ -12,12 +12,13 @@ use tokio_util::task::TaskTracker;
 use types::id::NodeId;
 use wire::hello;
 
+use super::gone::Gone;
 pub use super::lane::Phase;
 use super::options::{Identity, Options};
 use super::peer::Peer;
 use super::transport::{Connect, Tcp};
-use super::upkeep;
-use crate::service::{Network, Service};
+use super::upkeep::Upkeep;
+use crate::service::{Network, OnGone, Service};
 
 /// Connections to peers, made when first needed and kept.
 pub struct Pool<C = Tcp> {
@@ -29,6 +30,7 @@ pub struct Pool<C = Tcp> {
     stop: CancellationToken,
     nodes: RwLock<HashMap<NodeId, Arc<Peer>>>,
     addresses: RwLock<HashMap<String, Arc<Peer>>>,
+    gone: Arc<Gone>,
 }
 
 /// What a connection is up to.
@@ -69,6 +71,7 @@ impl<C: Connect> Pool<C> {
             stop: CancellationToken::new(),
             nodes: RwLock::default(),
             addresses: RwLock::default(),
+            gone: Arc::default(),
         }
     }
 
@@ -102,8 +105,13 @@ impl<C: Connect> Pool<C> {
     fn peer(&self, node: &str, address: &str) -> Arc<Peer> {
         let peer = Arc::new(Peer::new(node, address, &self.options));
         for lane in peer.lanes() {
-            let upkeep = upkeep::run(Arc::clone(lane), Arc::clone(&self.us), Arc::clone(&self.connect), self.stop.clone());
-            self.tasks.spawn_on(upkeep, &self.runtime);
+            let upkeep = Upkeep {
+                lane: Arc::clone(lane),
+                us: Arc::clone(&self.us),
+                connect: Arc::clone(&self.connect),
+                gone: Arc::clone(&self.gone),
+            };
+            self.tasks.spawn_on(upkeep.run(self.stop.clone()), &self.runtime);
         }
         peer
     }
@@ -130,6 +138,10 @@ impl<C: Connect> Network for Pool<C> {
         }
         let mut addresses = self.addresses.write();
         Arc::clone(addresses.entry(address.to_owned()).or_insert_with(|| self.peer("", address))) as Arc<dyn Service>
+    }
+
+    fn on_gone(&self, gone: OnGone) {
+        self.gone.listen(gone);
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,7 +16,7 @@ use types::txn::CommandId;
 use super::greeting::{GreetError, welcome};
 use super::options::{Identity, Options};
 use super::session::Session;
-use super::socket;
+use super::transport::Listen;
 use crate::service::Service;
 
 /// Finds the command that a call's first argument names, as [`types::txn::Coprocessor::resolve`].
@@ -37,7 +36,7 @@ pub struct Server {
 }
 
 /// Accepts connections until `stop`, then waits (for at most [`Options::drain`]) for the answers under way.
-pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: CancellationToken) {
+pub async fn serve<L: Listen>(mut listener: L, server: Arc<Server>, stop: CancellationToken) {
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -58,12 +57,8 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: Cancellatio
             warn!(%from, connections = connections.len(), "too many connections, closed");
             continue;
         }
-        if let Err(error) = socket::tune(&stream) {
-            debug!(%from, %error, "connection gone before it was served");
-            continue;
-        }
         let (server, stop) = (Arc::clone(&server), stop.clone());
-        connections.spawn(async move { serve_stream(stream, &from.to_string(), &server, stop).await });
+        connections.spawn(async move { serve_stream(stream, &from, &server, stop).await });
     }
     drop(listener);
     connections.close();

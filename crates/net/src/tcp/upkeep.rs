@@ -1,5 +1,5 @@
-//! The task of a lane: connects when there is something to send, serves the connection, expires what took too long, waits after a
-//! failure.
+//! The task of a lane: connects when there is something to send or a connection broke, serves the connection, expires what took too long,
+//! waits after a failure.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -11,7 +11,9 @@ use bytes::{Buf, BytesMut};
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
+use wire::hello;
 
+use super::gone::Gone;
 use super::greeting::{GreetError, greet};
 use super::lane::{Lane, Phase};
 use super::link::{Link, LinkError};
@@ -20,44 +22,80 @@ use super::transport::Connect;
 use crate::door;
 use crate::service::CallError;
 
-/// Keeps `lane` going until `stop`, or until nobody needs it.
-pub(super) async fn run<C: Connect>(lane: Arc<Lane>, us: Arc<Identity>, connect: Arc<C>, stop: CancellationToken) {
-    tokio::select! {
-        biased;
-        () = work(&lane, &us, &*connect) => {}
-        never = expire(&lane) => match never {},
-        () = stop.cancelled() => {}
-    }
-    // How much of the last frames had left is not known any more.
-    fail(&lane, Phase::Closed, u64::MAX);
+/// What the task of a lane works with.
+pub(super) struct Upkeep<C> {
+    pub(super) lane: Arc<Lane>,
+    pub(super) us: Arc<Identity>,
+    pub(super) connect: Arc<C>,
+    pub(super) gone: Arc<Gone>,
 }
 
-async fn work<C: Connect>(lane: &Lane, us: &Identity, connect: &C) {
-    let mut backoff = lane.options.backoff_min;
-    let mut failures = 0u32;
-    while wanted(lane).await {
-        match establish(lane, us, connect).await {
-            Ok((stream, read)) => {
-                info!(node = %lane.node, address = %lane.address, lane = ?lane.kind, "connected");
-                (backoff, failures) = (lane.options.backoff_min, 0);
-                let mut link = Link::new(stream, read, lane);
-                let end = poll_fn(|cx| link.poll(cx)).await;
-                let written = link.written();
-                drop(link);
-                let Some(error) = end else { return };
-                let lost = fail(lane, Phase::Down, written);
-                report_break(lane, &error, lost);
-            }
-            Err(error) => {
-                fail(lane, Phase::Down, 0);
-                failures += 1;
-                report_failure(lane, &error, failures);
-            }
+impl<C: Connect> Upkeep<C> {
+    /// Keeps the lane going until `stop`, or until nobody needs it.
+    pub(super) async fn run(self, stop: CancellationToken) {
+        tokio::select! {
+            biased;
+            () = self.work() => {}
+            never = expire(&self.lane) => match never {},
+            () = stop.cancelled() => {}
         }
-        sleep(backoff).await;
-        backoff = (backoff * 2).min(lane.options.backoff_max);
-        lane.state.lock().phase = Phase::Idle;
+        // How much of the last frames had left is not known any more.
+        fail(&self.lane, Phase::Closed, u64::MAX);
     }
+
+    async fn work(&self) {
+        let lane = &*self.lane;
+        let mut backoff = lane.options.backoff_min;
+        let mut failures = 0u32;
+        // A connection broke, and it is not known yet what became of the node.
+        let mut broke = false;
+        // Connect although there may be nothing to send.
+        let mut at_once = false;
+        while (at_once && connecting(lane)) || wanted(lane).await {
+            match establish(lane, &self.us, &*self.connect).await {
+                Ok((stream, read)) => {
+                    info!(node = %lane.node, address = %lane.address, lane = ?lane.kind, "connected");
+                    (backoff, failures) = (lane.options.backoff_min, 0);
+                    let since = door::now();
+                    let mut link = Link::new(stream, read, lane);
+                    let end = poll_fn(|cx| link.poll(cx)).await;
+                    let written = link.written();
+                    drop(link);
+                    let Some(error) = end else { return };
+                    let lost = fail(lane, Phase::Down, written);
+                    report_break(lane, &error, lost);
+                    broke = !lane.node.is_empty();
+                    at_once = broke && since.elapsed() >= STOOD;
+                    if at_once {
+                        continue;
+                    }
+                }
+                Err(error) => {
+                    fail(lane, Phase::Down, 0);
+                    failures += 1;
+                    report_failure(lane, &error, failures);
+                    if broke && error.is_refused() && lane.kind == hello::Lane::Replication {
+                        self.gone.tell(&lane.node);
+                    }
+                    // The end of a process takes a moment: its listener may be there longer than its connections.
+                    broke = broke && error.is_goodbye();
+                    at_once = broke;
+                }
+            }
+            sleep(backoff).await;
+            backoff = (backoff * 2).min(lane.options.backoff_max);
+            lane.state.lock().phase = Phase::Idle;
+        }
+    }
+}
+
+/// Calls are queued from here on. `false`: nobody needs the lane any more.
+fn connecting(lane: &Lane) -> bool {
+    let mut state = lane.state.lock();
+    if !state.abandoned {
+        state.phase = Phase::Connecting;
+    }
+    !state.abandoned
 }
 
 /// Waits until there is something to send. `false`: nobody needs the lane any more.
@@ -136,5 +174,7 @@ fn report_failure(lane: &Lane, error: &GreetError, failures: u32) {
     }
 }
 
+/// A connection that stood for less is not made again at once: whatever ends it would be asked without a pause.
+const STOOD: Duration = Duration::from_millis(100);
 /// Looking through all requests under way is not for every millisecond: a timeout may be told this much late.
 const EXPIRE_PAUSE: Duration = Duration::from_millis(2);

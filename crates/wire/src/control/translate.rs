@@ -1,10 +1,14 @@
 //! Ours to protobuf: always possible.
 
+use pacifica::message::Change;
 use types::group::{GroupConfig, TableRouting};
 use types::id::{NodeId, PartitionId};
 
 use crate::proto::cluster as proto;
-use crate::rpc::{Assignment, ClusterView, NodeReport, NodeView, PartitionView, ReplicaReport, ReplicaState, TableView};
+use crate::rpc::{
+    Assignment, ChangeRequest, ClusterView, Duty, LearnFile, LearnPlan, LearnSource, NodeReport, NodeView, PartitionView, ReplicaReport,
+    ReplicaState, Suggestion, TableView,
+};
 
 pub(super) fn assignments(assignments: &[Assignment]) -> proto::Assignments {
     proto::Assignments { assignments: assignments.iter().map(Into::into).collect() }
@@ -21,6 +25,56 @@ impl From<&Assignment> for proto::Assignment {
             partition_count: a.partition_count,
             config: (&a.config).into(),
             addresses: addresses(&a.addresses),
+            duty: match a.duty {
+                Duty::Member => 0,
+                Duty::Learner => 1,
+                Duty::Discard => 2,
+                Duty::Bystander => 3,
+            },
+            replicas: a.replicas,
+            suggestion: a.suggestion.as_ref().map(|suggestion| match suggestion {
+                Suggestion::HandOver(to) => proto::Suggestion::HandOver(to.name().to_owned()),
+                Suggestion::Remove(node) => proto::Suggestion::Remove(node.name().to_owned()),
+                Suggestion::TakeOver => proto::Suggestion::TakeOver(proto::Empty {}),
+            }),
+        }
+    }
+}
+
+pub(super) fn place(partition: PartitionId, node: Option<&NodeId>) -> proto::Place {
+    proto::Place { partition: partition.into(), node: node.map(|node| node.name().to_owned()).unwrap_or_default() }
+}
+
+impl From<&ChangeRequest> for proto::ChangeRequest {
+    fn from(request: &ChangeRequest) -> proto::ChangeRequest {
+        let change = match &request.change {
+            Change::Remove(node) => proto::Change::Remove(node.name().to_owned()),
+            Change::Add { node, life } => proto::Change::Add(proto::Added { node: node.name().to_owned(), life: *life }),
+            Change::TakeOver => proto::Change::TakeOver(proto::Empty {}),
+            Change::HandOver(to) => proto::Change::HandOver(to.name().to_owned()),
+        };
+        proto::ChangeRequest {
+            partition: request.partition.into(),
+            node: request.node.name().to_owned(),
+            incarnation: request.incarnation,
+            ballot: request.ballot.0,
+            change: Some(change),
+        }
+    }
+}
+
+impl From<&LearnPlan> for proto::LearnPlan {
+    fn from(plan: &LearnPlan) -> proto::LearnPlan {
+        let file = |file: &LearnFile| proto::LearnFile { name: file.name.clone(), bytes: file.bytes };
+        proto::LearnPlan {
+            session: plan.session,
+            source: match plan.source {
+                LearnSource::Memory => 1,
+                LearnSource::Log => 2,
+                LearnSource::Checkpoint => 3,
+            },
+            decree: plan.decree.0,
+            files: plan.files.iter().map(file).collect(),
         }
     }
 }
@@ -79,7 +133,9 @@ impl From<&ReplicaReport> for proto::ReplicaReport {
                 ReplicaState::Primary => 3,
                 ReplicaState::Secondary => 4,
                 ReplicaState::Failed => 5,
+                ReplicaState::Learner => 6,
             },
+            lease_us: report.lease.map(|lease| lease.as_micros() as u64),
         }
     }
 }
@@ -90,6 +146,7 @@ impl From<&ClusterView> for proto::ClusterView {
             nodes: view.nodes.iter().map(Into::into).collect(),
             tables: view.tables.iter().map(Into::into).collect(),
             partitions: view.partitions.iter().map(Into::into).collect(),
+            frozen: view.frozen,
         }
     }
 }
@@ -102,6 +159,7 @@ impl From<&NodeView> for proto::NodeView {
             zone: view.zone.clone(),
             alive: view.alive,
             silent_us: view.silent.as_micros() as u64,
+            draining: view.draining,
             primaries: view.primaries,
             secondaries: view.secondaries,
         }
@@ -127,6 +185,7 @@ impl From<&PartitionView> for proto::PartitionView {
             partition: view.partition.into(),
             config: (&view.config).into(),
             replicas: view.replicas.iter().map(member).collect(),
+            waits: view.waits.clone(),
         }
     }
 }

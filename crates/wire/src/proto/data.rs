@@ -60,7 +60,7 @@ pub(crate) struct GroupMessage {
     /// Bytes of the payload that belong to this message: a message of an unknown kind can be skipped.
     #[prost(uint64, tag = "3")]
     pub(crate) payload: u64,
-    #[prost(oneof = "GroupMessageKind", tags = "4, 5, 6, 7")]
+    #[prost(oneof = "GroupMessageKind", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
     pub(crate) kind: Option<GroupMessageKind>,
 }
 
@@ -74,6 +74,18 @@ pub(crate) enum GroupMessageKind {
     Behind(Position),
     #[prost(message, tag = "7")]
     Superseded(Position),
+    #[prost(message, tag = "8")]
+    Beacon(Beacon),
+    #[prost(message, tag = "9")]
+    Granted(Position),
+    #[prost(message, tag = "10")]
+    Learn(Position),
+    #[prost(message, tag = "11")]
+    TooFar(Position),
+    #[prost(message, tag = "12")]
+    Config(Config),
+    #[prost(message, tag = "13")]
+    Stranger(Stranger),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -84,6 +96,28 @@ pub(crate) struct Prepare {
     pub(crate) committed: u64,
     #[prost(message, repeated, tag = "3")]
     pub(crate) mutations: Vec<Mutation>,
+    /// The sender's clock, in nanoseconds.
+    #[prost(uint64, tag = "4")]
+    pub(crate) sent: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(crate) struct Beacon {
+    #[prost(uint64, tag = "1")]
+    pub(crate) ballot: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) committed: u64,
+    /// The sender's clock, in nanoseconds.
+    #[prost(uint64, tag = "3")]
+    pub(crate) sent: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Config {
+    #[prost(message, required, tag = "1")]
+    pub(crate) config: super::cluster::GroupConfig,
+    #[prost(fixed64, tag = "2")]
+    pub(crate) life: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -107,6 +141,23 @@ pub(crate) struct Position {
     pub(crate) ballot: u64,
     #[prost(uint64, tag = "2")]
     pub(crate) upto: u64,
+    /// The receiver's own clock given back, in nanoseconds.
+    #[prost(uint64, tag = "3")]
+    pub(crate) heard: u64,
+    /// A learner's.
+    #[prost(fixed64, tag = "4")]
+    pub(crate) session: u64,
+    /// A learner's.
+    #[prost(fixed64, tag = "5")]
+    pub(crate) life: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(crate) struct Stranger {
+    #[prost(uint64, tag = "1")]
+    pub(crate) ballot: u64,
+    #[prost(bool, tag = "2")]
+    pub(crate) renew: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
