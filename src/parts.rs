@@ -87,7 +87,6 @@ pub fn node(config: &Config, name: &str, data: &Path, address: String, world: Wo
         zone: config.replica.zone.clone(),
         address,
         data: data.to_owned(),
-        incarnation: runtime::random(),
         pool_threads: config.replica.read_threads,
         pipeline_max: config.replica.pipeline_max,
         queue_max: config.replica.queue_max,

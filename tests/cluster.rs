@@ -59,7 +59,6 @@ struct Cluster {
     nodes: Vec<Option<Arc<Node>>>,
     router: Router,
     session: Session,
-    incarnation: u64,
 }
 
 impl Cluster {
@@ -82,8 +81,7 @@ impl Cluster {
         let router = Router::new(Arc::clone(&local) as _, metas, "default", RouterOptions::default());
         let options = StoreOptions { cache_bytes: 32 << 20, memtable_bytes: 32 << 20, ..engine::shared::DEFAULT_OPTIONS };
         let shared = Shared::new(&options).expect("memory");
-        let mut cluster =
-            Cluster { doors: vec![], local, meta, shared, nodes: vec![None, None, None], router, session: Session::new(1), incarnation: 0 };
+        let mut cluster = Cluster { doors: vec![], local, meta, shared, nodes: vec![None, None, None], router, session: Session::new(1) };
         for number in 0..3 {
             cluster.doors.push(Arc::default());
             cluster.local.insert(&format!("node-{number}"), Arc::clone(&cluster.doors[number]) as _);
@@ -94,14 +92,12 @@ impl Cluster {
     }
 
     fn open(&mut self, data: &Path, number: usize) {
-        self.incarnation += 1;
         let name = format!("node-{number}");
         let options = NodeOptions {
             node: NodeId::new(&name),
             zone: String::new(),
             address: format!("{name}:1"),
             data: data.join(&name),
-            incarnation: self.incarnation,
             pool_threads: 2,
             pipeline_max: 8,
             queue_max: 1000,

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pacifica::mutant;
 use types::id::{NodeId, PartitionId};
 use wire::rpc::{Assignment, Duty, Suggestion};
 
@@ -34,7 +35,7 @@ impl Core {
         };
         let suggestion = match duty {
             Duty::Member if leads => self.care.suggestion(id).cloned(),
-            Duty::Member if self.is_widowed(id, group) => Some(Suggestion::TakeOver),
+            Duty::Member if self.is_widowed(group) => Some(Suggestion::TakeOver),
             _ => None,
         };
         let others = self.care.candidates(id).filter(|_| leads);
@@ -66,15 +67,15 @@ impl Core {
     }
 
     /// Whether the process that leads the group is certain to be over: the others need not wait until they can be sure themselves.
-    fn is_widowed(&self, id: PartitionId, group: &Group) -> bool {
+    fn is_widowed(&self, group: &Group) -> bool {
         let seat = group.primary.as_ref().and_then(|primary| group.seat(primary));
-        seat.is_some_and(|seat| self.nodes.over(seat, id, group.ballot))
+        seat.is_some_and(|seat| self.nodes.over(seat))
     }
 
     /// Whether what reports as `node` may act under the group's ballot as a member.
     fn may_act(&self, node: &NodeId, id: PartitionId, group: &Group) -> bool {
         let (Some(seat), Some(seen)) = (group.seat(node), self.nodes.seen(node)) else { return false };
         let has_copy = group.ballot.0 == 0 || seen.replica(id).is_some();
-        has_copy && (group.primary.is_none() || seat.incarnation == seen.incarnation)
+        has_copy && (group.primary.is_none() || seat.incarnation == seen.incarnation || mutant!(ActAfterRestart))
     }
 }

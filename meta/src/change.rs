@@ -24,7 +24,7 @@ pub(crate) fn apply(
 ) -> Result<Group, String> {
     let ChangeRequest { node: asker, incarnation, change, .. } = request;
     // Whose process is over can act under no ballot: it would only be waited for.
-    let over = |seat: &Seat| nodes.over(seat, request.partition, group.ballot);
+    let over = |seat: &Seat| nodes.over(seat);
     match group.seat(asker) {
         None => return Err(format!("{asker} is no member")),
         Some(seat) if seat.incarnation != *incarnation => return Err(format!("the place of {asker} was given to another life of it")),

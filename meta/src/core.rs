@@ -12,10 +12,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use pacifica::mutant;
 use placement::elect::{self, Decision, Force, Member, Obstacle};
 use placement::guardian::Order;
 use tracing::{debug, error, info};
-use types::id::{NodeId, PartitionId};
+use types::id::{Ballot, Decree, NodeId, PartitionId};
 use types::time::Time;
 use wire::rpc::{Assignment, ChangeRequest, ClusterView, ControlRequest, ControlResponse, NodeReport, ReplicaReport, ReplicaState};
 
@@ -254,11 +255,16 @@ impl Core {
                 node: seat.node.clone(),
                 alive: self.nodes.alive(now, &seat.node),
                 restarted: seen.is_some_and(|seen| seen.incarnation != seat.incarnation),
-                certain: self.nodes.over(seat, id, group.ballot),
+                certain: self.nodes.over(seat),
                 copy: seen.and_then(|seen| seen.replica(id)).map(copy),
             }
         };
-        group.members.iter().map(member).collect()
+        let members = group.members.iter().map(member);
+        if mutant!(AnyMemberLeads) {
+            let any = |copy| elect::Copy { prepared_ballot: Ballot(0), prepared: Decree(0), committed: Decree(0), ..copy };
+            return members.filter(|m| m.alive).map(|m| Member { copy: m.copy.map(any), ..m }).collect();
+        }
+        members.collect()
     }
 
     /// Makes the first table once there are enough nodes for it.
@@ -289,7 +295,7 @@ impl Core {
     fn change(&mut self, request: ChangeRequest) -> Result<Handled, Refused> {
         let ChangeRequest { partition: id, ref node, ballot, .. } = request;
         let group = self.cluster.group(id).ok_or_else(|| Refused(format!("there is no partition {id}")))?;
-        if group.ballot != ballot {
+        if group.ballot != ballot && !mutant!(ChangeWithoutCompare) {
             return Ok(Handled::quiet(self.group_answer(node, id, None)));
         }
         let wanted = self.cluster.table(id.table).map_or(0, |table| table.replicas as usize);

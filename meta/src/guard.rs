@@ -90,6 +90,11 @@ impl Care {
         self.orders.insert(id, (order, now));
     }
 
+    /// What an administrator asked for last is as it should be: what was asked for before is not wanted any more.
+    pub(crate) fn drop_order(&mut self, id: PartitionId) {
+        self.orders.remove(&id);
+    }
+
     /// A group changed: what was suggested to its former primary is void.
     pub(crate) fn changed(&mut self, id: PartitionId) {
         self.suggestions.remove(&id);

@@ -1,13 +1,13 @@
 //! What nodes reported since this meta server started. In memory only: whoever lives reports again.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use types::id::{Ballot, NodeId, PartitionId};
+use types::id::{NodeId, PartitionId};
 use types::time::Time;
 use wire::rpc::{NodeReport, ReplicaReport};
 
-use crate::cluster::{NOBODY, Seat};
+use crate::cluster::Seat;
 
 /// The last report of every node.
 #[derive(Debug)]
@@ -22,20 +22,15 @@ pub struct Nodes {
 pub struct Seen {
     /// The life of its process.
     pub incarnation: u64,
-    /// When it was first heard.
-    since: Time,
     at: Time,
     address: String,
     replicas: HashMap<PartitionId, ReplicaReport>,
-    /// Other lives, the latest last: what arrives from them while this one reports is late. Should it be this one that was late (its
-    /// first report was overtaken by one of a life after it), it is silent from now on, and the other is heard again.
-    former: VecDeque<u64>,
 }
 
 /// Why a report does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
-    /// Late, or two processes have one name.
+    /// It is late.
     #[error("a later process called {0} has reported: this one is over")]
     Over(NodeId),
     /// Another process has this name and lives.
@@ -74,8 +69,9 @@ impl Nodes {
         if seen.incarnation == report.incarnation {
             return Ok(Heard::Again);
         }
+        // One whose directory was emptied and whose clock is behind has a smaller number, too: it is heard when no other is.
         if self.alive(now, &report.node) {
-            if seen.former.contains(&report.incarnation) {
+            if report.incarnation < seen.incarnation {
                 return Err(Rejected::Over(report.node.clone()));
             }
             // A process that came back is where it was: two cannot listen there. One that moved waits until the old one is silent.
@@ -88,21 +84,8 @@ impl Nodes {
 
     /// Takes in a report that [`Nodes::check`] let pass.
     pub fn hear(&mut self, now: Time, report: NodeReport) {
-        let (mut former, mut since) = (VecDeque::new(), now);
-        if let Some(before) = self.seen.remove(&report.node) {
-            former = before.former;
-            if before.incarnation == report.incarnation {
-                since = before.since;
-            } else {
-                former.retain(|life| *life != report.incarnation);
-                former.push_back(before.incarnation);
-                if former.len() > FORMER_MAX {
-                    former.pop_front();
-                }
-            }
-        }
         let replicas = report.replicas.into_iter().map(|replica| (replica.partition, replica)).collect();
-        let seen = Seen { incarnation: report.incarnation, since, at: now, address: report.address, replicas, former };
+        let seen = Seen { incarnation: report.incarnation, at: now, address: report.address, replicas };
         self.seen.insert(report.node, seen);
     }
 
@@ -126,16 +109,10 @@ impl Nodes {
         self.silent(now, node) > self.silent_after
     }
 
-    /// Whether the process that got `seat` in the group of `partition` under `ballot`, or before, is certain to be over.
-    ///
-    /// That another process reports under its name is not enough: what a former one said may arrive late, after a restart of this meta server for
-    /// instance. But who has this ballot on its disk ran after it was issued, so after the process with the seat began; and who goes on
-    /// reporting lives, and of two processes of one directory only the later one does.
-    pub(crate) fn over(&self, seat: &Seat, partition: PartitionId, ballot: Ballot) -> bool {
-        let Some(seen) = self.seen.get(&seat.node).filter(|seen| seen.incarnation != seat.incarnation) else { return false };
-        seat.incarnation == NOBODY
-            || seen.replica(partition).is_some_and(|replica| replica.ballot >= ballot)
-            || seen.at.since(seen.since) >= self.silent_after
+    /// Whether the process that has `seat` is certain to be over: a later one reported. That another one did is not enough, for what an earlier one said
+    /// may arrive at any time.
+    pub(crate) fn over(&self, seat: &Seat) -> bool {
+        self.seen.get(&seat.node).is_some_and(|seen| seen.incarnation > seat.incarnation)
     }
 
     /// Time since a node's last report, or since this meta server started.
@@ -155,9 +132,6 @@ impl Seen {
         self.replicas.values()
     }
 }
-
-/// A late report is at most a few restarts late.
-const FORMER_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -181,7 +155,7 @@ mod tests {
         assert_eq!(nodes.check(at(2), &report(8, "h:1")), Ok(Heard::Restarted));
         nodes.hear(at(2), report(8, "h:1"));
         assert_eq!(nodes.check(at(5), &report(7, "h:1")), Err(Rejected::Over(NodeId::new("a"))));
-        assert_eq!(nodes.check(at(6), &report(7, "h:1")), Ok(Heard::Restarted), "then it was the other report that was late");
+        assert_eq!(nodes.check(at(6), &report(7, "h:1")), Ok(Heard::Restarted), "nobody else is there");
     }
 
     #[test]
@@ -193,28 +167,18 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_over_when_what_came_after_it_has_its_ballot_or_goes_on_reporting() {
-        let partition = PartitionId { table: types::id::TableId(1), index: 0 };
-        let with = |incarnation, ballot| {
-            let (prepared_ballot, prepared, committed) = (Ballot(1), types::id::Decree(5), types::id::Decree(5));
-            let state = wire::rpc::ReplicaState::Waiting;
-            let replica = ReplicaReport { partition, ballot: Ballot(ballot), prepared_ballot, prepared, committed, state, lease: None };
-            NodeReport { replicas: vec![replica], ..report(incarnation, "h:1") }
-        };
+    fn a_process_is_over_when_a_later_one_reported_whatever_comes_late() {
         let seat = Seat { node: NodeId::new("a"), incarnation: 7 };
         let mut nodes = Nodes::new(at(0), Duration::from_secs(3));
-        assert!(!nodes.over(&seat, partition, Ballot(4)), "nothing is known");
-        nodes.hear(at(1), with(6, 3));
-        assert!(!nodes.over(&seat, partition, Ballot(4)), "perhaps a late word of the process before");
-        nodes.hear(at(3), with(6, 3));
-        assert!(!nodes.over(&seat, partition, Ballot(4)));
-        nodes.hear(at(4), with(6, 3));
-        assert!(nodes.over(&seat, partition, Ballot(4)), "it lives");
-        nodes.hear(at(5), with(7, 4));
-        assert!(!nodes.over(&seat, partition, Ballot(4)));
-        nodes.hear(at(6), with(8, 4));
-        assert!(nodes.over(&seat, partition, Ballot(4)), "it has the ballot");
-        assert!(!nodes.over(&seat, partition, Ballot(5)));
+        assert!(!nodes.over(&seat), "nothing is known");
+        for late in 1..20 {
+            nodes.hear(at(late), report(6, "h:1"));
+            assert!(!nodes.over(&seat), "a process before it, however often");
+        }
+        nodes.hear(at(20), report(7, "h:1"));
+        assert!(!nodes.over(&seat));
+        nodes.hear(at(21), report(8, "h:1"));
+        assert!(nodes.over(&seat));
     }
 
     #[test]

@@ -26,6 +26,7 @@ impl Core {
             Order::Remove(node) => group.seat(node).is_none(),
         };
         if done {
+            self.care.drop_order(id);
             return Ok(Handled::quiet(ControlResponse::Done));
         }
         info!(partition = %id, ?order, "an administrator asks");

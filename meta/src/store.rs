@@ -3,6 +3,7 @@
 //! The interface is what etcd offers (its transactions and modification revisions), so that a cluster can use that; one machine uses
 //! [`embedded::Embedded`], tests and simulations [`memory::Memory`]. All pass `tests/store.rs`.
 
+#[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod memory;
 
@@ -71,6 +72,7 @@ pub struct Edit {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It could not be opened.
+    #[cfg(feature = "embedded")]
     #[error("open the meta store")]
     Open(#[source] engine::error::OpenError),
     /// It could not be read or written.

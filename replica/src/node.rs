@@ -49,8 +49,6 @@ pub struct NodeOptions {
     pub address: String,
     /// Directory of its log and stores.
     pub data: PathBuf,
-    /// Random, new with every start of the process.
-    pub incarnation: u64,
     /// Threads that read from the disk, and flush.
     pub pool_threads: usize,
     /// Mutations of one partition under way at once.
@@ -98,6 +96,8 @@ pub struct NodeWorld {
 pub struct Node {
     pub(crate) options: NodeOptions,
     pub(crate) world: NodeWorld,
+    /// Of this process.
+    incarnation: u64,
     pub(crate) log: Arc<Log>,
     pub(crate) pool: Arc<Pool>,
     /// `None` once closed.
@@ -126,6 +126,7 @@ impl Node {
     /// A directory that is in use, of another version or another node, or damaged; a disk that fails.
     pub fn open(options: NodeOptions, world: NodeWorld) -> Result<Arc<Node>, OpenError> {
         let recovered = recovery::open(&options, &world)?;
+        let incarnation = recovered.state.incarnation;
         let pool = world.machine.pool(&format!("{}-disk", options.node), options.pool_threads, POOL_QUEUE).map_err(OpenError::Thread)?;
         let pool = Arc::new(pool);
         let log = Arc::new(recovered.log);
@@ -136,7 +137,7 @@ impl Node {
         for runtime in &world.runtimes {
             let (shard, inbox) = Shard::new(Tools {
                 node: options.node.clone(),
-                incarnation: options.incarnation,
+                incarnation,
                 home: home.clone(),
                 meta: Arc::clone(&world.meta),
                 min_write_members: options.min_write_members,
@@ -152,18 +153,19 @@ impl Node {
             inboxes.push(inbox);
         }
         let node = Arc::new(Node {
+            incarnation,
             log,
             pool,
             state: Mutex::new(Some(recovered.state)),
             home: home.clone(),
-            sources: Sources::new(options.data.join("learn/out"), options.incarnation),
+            sources: Sources::new(options.data.join("learn/out"), incarnation),
             retired: Mutex::default(),
             stop: CancellationToken::new(),
             inboxes,
             limits,
             views: ArcSwap::default(),
             metrics,
-            seeds: AtomicU64::new(options.incarnation | 1),
+            seeds: AtomicU64::new(incarnation | 1),
             news: Notify::new(),
             options,
             world,
@@ -274,7 +276,7 @@ impl Node {
             node: self.options.node.clone(),
             address: self.options.address.clone(),
             zone: self.options.zone.clone(),
-            incarnation: self.options.incarnation,
+            incarnation: self.incarnation,
             replicas: self.replicas(),
         }
     }

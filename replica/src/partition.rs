@@ -288,11 +288,22 @@ impl Partition {
         &self.core
     }
 
-    /// Whether a fetch may work on the store, to learn under `ballot`: nobody else does, and nothing is on its way to it. A replica that failed may have
-    /// acknowledged what it lost: it begins again under a later ballot than that.
+    /// Whether a fetch may work on the store, to learn under `ballot`: nobody else does, and nothing is on its way to it.
     pub(crate) fn may_fetch(&self, ballot: Ballot) -> bool {
         let idle = matches!(self.core.role(), Role::Waiting | Role::Learner) && self.to_apply.is_empty();
-        !self.fetching && if self.failed { ballot > self.core.ballot() } else { idle }
+        !self.fetching && if self.failed { !self.is_bound(ballot) } else { idle }
+    }
+
+    /// Whether it failed and may have acknowledged under `ballot`, or a later one, what it lost: it begins again under a later ballot than that.
+    fn is_bound(&self, ballot: Ballot) -> bool {
+        self.failed && (ballot < self.core.ballot() || ballot == self.core.ballot() && self.core.role() != Role::Waiting)
+    }
+
+    /// It is to learn under `config`. If it cannot under this ballot, its primary is asked for another.
+    pub(crate) fn renew(&self, cx: &mut Context<'_>, config: &GroupConfig) {
+        if let Some(primary) = config.primary.clone().filter(|_| self.is_bound(config.ballot)) {
+            cx.out.send.push((self.id(), primary, Message::Stranger { ballot: config.ballot, renew: true }));
+        }
     }
 
     /// From now on a fetch works on the store.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   DIR/NODE           version of the layout and the node's name
-//!   DIR/state/         ballots and assignments, every change synced
+//!   DIR/state/         ballots and assignments, and the number of the last process; every change synced
 //!   DIR/log/           the node's log
 //!   DIR/store/T.P/     RocksDB of each partition (T.P-gN: its Nth replacement); what its memory lost the log has
 //!   DIR/learn/         files on their way to and from learners; emptied at start
@@ -28,6 +28,7 @@ use pegasus_log::record::Record;
 use tracing::{error, info};
 use types::id::{Ballot, Decree, NodeId, PartitionId, TableId};
 use types::slot::slots_of_partition;
+use types::time::UnixMs;
 use wire::rpc::{Assignment, Duty};
 
 use crate::body::Body;
@@ -110,6 +111,7 @@ pub(crate) fn open(options: &NodeOptions, world: &NodeWorld) -> Result<Recovered
     let started = world.clock.now();
     check_marker(&options.data, &options.node)?;
     let state = StateStore::open(&options.data.join("state"))?;
+    let incarnation = next_incarnation(&state, world.clock.unix())?;
     let mut known = Vec::new();
     for (key, value) in state.list(PREFIX)? {
         match (decode_key(&key), decode_entry(&value)) {
@@ -138,11 +140,23 @@ pub(crate) fn open(options: &NodeOptions, world: &NodeWorld) -> Result<Recovered
         }
     })?;
     let found = replicas.len();
-    let replicas = replicas.into_values().map(|replica| replica.finish(options)).collect();
+    let replicas = replicas.into_values().map(|replica| replica.finish(options, incarnation)).collect();
     let took = world.clock.now().since(started);
     info!(node = %options.node, replicas = found, records, ?took, "recovered");
-    let state = Entries { store: state, entries: known.into_iter().collect() };
+    let state = Entries { store: state, incarnation, entries: known.into_iter().collect() };
     Ok(Recovered { log, state, replicas })
+}
+
+/// Tells this process from those that had the directory before: the later one has the larger number. So has, if clocks are not far off, one that begins
+/// with an empty directory.
+fn next_incarnation(state: &StateStore, now: UnixMs) -> Result<u64, OpenError> {
+    let last = match state.get(INCARNATION)? {
+        Some(bytes) => u64::from_be_bytes(bytes.try_into().map_err(|_| OpenError::StateEntry(INCARNATION.escape_ascii().to_string()))?),
+        None => 0,
+    };
+    let next = u64::try_from(now.0).unwrap_or(0).max(last + 1);
+    state.write(&[(INCARNATION, Some(&next.to_be_bytes()))])?;
+    Ok(next)
 }
 
 /// Makes a replica of a new group, or an empty one that is to learn.
@@ -164,7 +178,7 @@ pub(crate) fn assign(
     let slots = slots_of_partition(id.index, assignment.partition_count);
     let store = Store::open(&generation_directory(&options.data, id, generation), slots, &world.shared)?;
     entries.put(id, Entry { ballot, partition_count: assignment.partition_count, generation })?;
-    Ok(Recovering::new(id, ballot, Some(Arc::new(store)), Sessions::new(options.sessions_max)).finish(options))
+    Ok(Recovering::new(id, ballot, Some(Arc::new(store)), Sessions::new(options.sessions_max)).finish(options, entries.incarnation))
 }
 
 /// Removes what there is of a replica.
@@ -190,6 +204,8 @@ pub(crate) fn set_aside(data: &Path, id: PartitionId, directory: &Path) -> Resul
 /// What the node's state holds of its replicas; every change is on the disk before it is seen.
 pub(crate) struct Entries {
     store: StateStore,
+    /// Of this process.
+    pub(crate) incarnation: u64,
     entries: HashMap<PartitionId, Entry>,
 }
 
@@ -311,7 +327,7 @@ impl Recovering {
         }
     }
 
-    fn finish(mut self, options: &NodeOptions) -> Opened {
+    fn finish(mut self, options: &NodeOptions, incarnation: u64) -> Opened {
         if let Err(error) = self.apply_committed() {
             self.give_up(&*error);
         }
@@ -321,9 +337,9 @@ impl Recovering {
             return (Arc::new(view), None);
         };
         let core_options = core_options(options);
-        let core = self.core.finish(options.node.clone(), core_options, options.incarnation);
+        let core = self.core.finish(options.node.clone(), core_options, incarnation);
         let view = Arc::new(View::new(self.id, Some(Arc::clone(&store))));
-        let seed = options.incarnation ^ u64::from(self.id.index).rotate_left(32);
+        let seed = incarnation ^ u64::from(self.id.index).rotate_left(32);
         let partition = Partition::new(Arc::clone(&view), store, core, self.sessions, seed);
         (view, Some(partition))
     }
@@ -460,8 +476,22 @@ const VERSION: u32 = 1;
 /// A new group waits at this ballot until all members have made their copies; only then may a member start with nothing.
 const FIRST_BALLOT: Ballot = Ballot(0);
 const PREFIX: &[u8] = b"replica/";
+const INCARNATION: &[u8] = b"incarnation";
 const ENTRY_VERSION_1: u8 = 1;
 const ENTRY_VERSION: u8 = 2;
 const APPLY_EVERY: usize = 256;
 const STALLED: Duration = Duration::from_millis(5);
 const OPEN_THREADS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn every_process_of_a_directory_has_a_larger_number_whatever_the_clock_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let begin = |now| next_incarnation(&StateStore::open(dir.path()).unwrap(), UnixMs(now)).unwrap();
+        assert_eq!([begin(1000), begin(2000), begin(1500), begin(-7), begin(3000)], [1000, 2000, 2001, 2002, 3000]);
+    }
+}

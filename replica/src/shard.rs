@@ -378,6 +378,7 @@ impl Shard {
 
     /// Begins to fetch what a learner lacks.
     fn fetch(&mut self, id: PartitionId, config: GroupConfig) {
+        self.with(id, |partition, cx| partition.renew(cx, &config));
         let Some(partition) = self.partitions.get_mut(&id).filter(|partition| partition.may_fetch(config.ballot)) else { return };
         let Some(primary) = config.primary.clone() else { return };
         let Some(address) = self.addresses.get(&primary) else { return };

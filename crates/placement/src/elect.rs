@@ -25,8 +25,7 @@ pub struct Member {
     pub alive: bool,
     /// Whether another process than the one that has the place reports.
     pub restarted: bool,
-    /// Of one that restarted: whether it is certain that the process with the place is over. What a former process said may arrive late, and is then
-    /// taken for a new one's.
+    /// Of one that restarted: whether it is certain that the process with the place is over. What an earlier process said may arrive late.
     pub certain: bool,
     /// Its copy, as last reported by its present process; `None` if it has none.
     pub copy: Option<Copy>,
@@ -66,8 +65,8 @@ pub enum Obstacle {
     /// A member does not report.
     #[error("{0} does not report")]
     Silent(NodeId),
-    /// A member reports as another process than before, and it is not certain yet that this is the later one.
-    #[error("{0} began to report only just now")]
+    /// What a member reports is from a process before the one that has its place.
+    #[error("what {0} reports is of an earlier process than its last one")]
     Unsure(NodeId),
     /// A member reports, and has no copy. For a group that ever had a primary that means: its data is gone.
     #[error("{0} has no copy")]

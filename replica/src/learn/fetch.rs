@@ -226,11 +226,12 @@ impl Node {
         let entries = state.as_mut().ok_or(FetchError::Closing)?;
         entries.raise(&[(id, ballot)])?;
         let ballot = entries.get(id).ok_or(FetchError::Closing)?.ballot;
+        let incarnation = entries.incarnation;
         drop(state);
         let core = Recovery::new(ballot, store.applied());
-        let core = core.finish(self.options.node.clone(), recovery::core_options(&self.options), self.options.incarnation);
+        let core = core.finish(self.options.node.clone(), recovery::core_options(&self.options), incarnation);
         let view = Arc::new(View::new(id, Some(Arc::clone(&store))));
-        let seed = self.options.incarnation ^ u64::from(id.index).rotate_left(32);
+        let seed = incarnation ^ u64::from(id.index).rotate_left(32);
         let mut partition = Partition::new(Arc::clone(&view), store, core, Sessions::new(self.options.sessions_max), seed);
         partition.remember(remembered);
         self.add(view, None);

@@ -219,7 +219,6 @@ impl Cluster {
             zone: String::new(),
             address: format!("{host}:{PORT}"),
             data: self.data_of(&host),
-            incarnation: self.life(),
             pool_threads: 1,
             pipeline_max: 64,
             queue_max: 1024,

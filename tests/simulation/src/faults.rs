@@ -1,7 +1,8 @@
 //! What goes wrong, and how it ends.
 
-use wire::rpc::ControlRequest;
+use wire::rpc::{ControlRequest, ControlResponse};
 
+use meta::store::memory::Fault as StoreFault;
 use pacifica::replica::{Input, Suggestion};
 use types::id::Ballot;
 
@@ -10,7 +11,7 @@ use crate::data::KEYS;
 use crate::world::{Event, World, say};
 
 /// How many kinds of faults there are.
-pub const KINDS: usize = 21;
+pub const KINDS: usize = 22;
 
 /// Their names.
 pub const NAMES: [&str; KINDS] = [
@@ -35,6 +36,7 @@ pub const NAMES: [&str; KINDS] = [
     "clock",
     "meta hangs",
     "move in trouble",
+    "meta store",
 ];
 
 /// The end of a fault.
@@ -46,6 +48,7 @@ pub(crate) enum Heal {
     Meta,
     Stop(usize),
     Drain(usize),
+    Freeze,
     /// Not an end: the predecessor of a new primary hears nothing, and is suspected.
     Trouble(usize, Nanos),
 }
@@ -158,6 +161,10 @@ impl World {
             17 => self.damage(n),
             19 => self.meta_hangs_until = self.now + span,
             20 => self.move_in_trouble(n, span),
+            21 => {
+                let fault = if self.rng.chance(500) { StoreFault::Before } else { StoreFault::After };
+                self.meta.fail(Some(fault));
+            }
             _ => {
                 let ppm = self.rng.within(0, 2 * self.settings.drift) as i64 - self.settings.drift as i64;
                 let now = self.now;
@@ -191,18 +198,35 @@ impl World {
     fn suggest(&mut self, n: usize, span: Nanos) {
         let p = self.rng.index(self.parts.len());
         let (partition, node) = (self.parts[p], self.ids[n].clone());
-        let request = match self.rng.below(4) {
-            0 => ControlRequest::RemoveReplica { partition, node },
-            1 => {
+        let request = match self.rng.below(8) {
+            0 | 1 => {
+                self.removed.push((partition, node.clone()));
+                ControlRequest::RemoveReplica { partition, node }
+            }
+            2 => ControlRequest::AddReplica { partition, node },
+            3 | 4 => {
                 self.after(span, Event::Healed(Heal::Drain(n)));
                 ControlRequest::Drain { node, on: true }
             }
+            5 => {
+                self.after(span, Event::Healed(Heal::Freeze));
+                ControlRequest::Freeze { on: true }
+            }
             _ => ControlRequest::MovePrimary { partition, to: node },
         };
-        if self.meta_up {
-            let now = self.meta_time();
-            self.meta.handle(now, request);
+        self.order(request);
+    }
+
+    /// An administrator's request. Whether it was taken.
+    fn order(&mut self, request: ControlRequest) -> bool {
+        if !self.meta_up {
+            return false;
         }
+        let now = self.meta_time();
+        let (response, pushes) = self.meta.handle(now, request);
+        self.look_at_records();
+        self.push(pushes);
+        response == ControlResponse::Done
     }
 
     /// A hand-over whose old primary does not hear of it, and is taken for dead.
@@ -213,8 +237,7 @@ impl World {
         if !self.meta_up || primary == n {
             return;
         }
-        let now = self.meta_time();
-        self.meta.handle(now, ControlRequest::MovePrimary { partition, to: to.clone() });
+        self.order(ControlRequest::MovePrimary { partition, to: to.clone() });
         self.step(primary, p, Input::Suggested(Suggestion::HandOver(to)));
         let begin = self.rng.below(8 * MS);
         self.after(begin, Event::Healed(Heal::Trouble(primary, span)));
@@ -278,14 +301,15 @@ impl World {
                 self.meta.restart(now);
                 self.after(100 * MS, Event::MetaTick { epoch: self.meta_epoch });
             }
+            Heal::Freeze => drop(self.order(ControlRequest::Freeze { on: false })),
             Heal::Trouble(n, span) => self.trouble(n, span),
             Heal::Stop(n) => {
                 self.stop(n, false);
                 self.restart_in(n, 20 * MS);
             }
             Heal::Drain(n) => {
-                let (now, node) = (self.meta_time(), self.ids[n].clone());
-                self.meta.handle(now, ControlRequest::Drain { node, on: false });
+                let node = self.ids[n].clone();
+                self.order(ControlRequest::Drain { node, on: false });
             }
         }
     }
@@ -298,6 +322,8 @@ impl World {
         self.settings.loss = 0;
         self.heal(Heal::Weather);
         self.heal(Heal::Meta);
+        self.meta.fail(None);
+        self.heal(Heal::Freeze);
         self.meta_hangs_until = 0;
         for n in 0..self.nodes.len() {
             self.heal(Heal::Disk(n));
@@ -317,6 +343,7 @@ impl World {
             self.over = true;
             return;
         }
+        self.bring_back();
         let unsettled = self.unsettled().or_else(|| open.then(|| "a client still waits".to_owned()));
         if let Some(reason) = unsettled {
             if calm_for > 30 * SECOND {
@@ -337,6 +364,13 @@ impl World {
             }
         }
         self.after(200 * MS, Event::Settling);
+    }
+
+    /// Who was removed by an administrator does not come back by itself.
+    fn bring_back(&mut self) {
+        let mut removed = std::mem::take(&mut self.removed);
+        removed.retain(|(partition, node)| !self.order(ControlRequest::AddReplica { partition: *partition, node: node.clone() }));
+        self.removed = removed;
     }
 
     fn begin_finals(&mut self) {

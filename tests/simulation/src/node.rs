@@ -22,6 +22,7 @@ use crate::client::{Ask, Outcome, Refusal};
 use crate::clock::{Clock, MS, Nanos, SECOND};
 use crate::data::{Body, Request, State};
 use crate::linear::Reply;
+use crate::meta::address;
 use crate::rng::Rng;
 use crate::settings::Settings;
 use crate::world::{Event, Raised, World, say};
@@ -634,7 +635,7 @@ impl World {
             });
         }
         let report =
-            NodeReport { node: self.ids[n].clone(), address: String::new(), zone: String::new(), incarnation: node.life, replicas };
+            NodeReport { node: self.ids[n].clone(), address: address(&self.ids[n]), zone: String::new(), incarnation: node.life, replicas };
         self.request(n, ControlRequest::Report(report), None);
         self.nodes[n].report_at = Nanos::MAX;
         self.report_in(n, if unsettled { 50 * MS } else { SECOND });
@@ -759,8 +760,13 @@ impl World {
         let Some(part) = self.nodes[n].parts[p].as_mut() else { return };
         let idle = matches!(part.role(), Role::Waiting | Role::Learner);
         // One that failed may have acknowledged what it lost: it begins again under a later ballot than that.
-        let acted = part.failed && part.core.config().is_some() && config.ballot <= part.core.ballot();
-        if part.fetching.is_some() || !(part.failed || idle) || acted {
+        let (own, waits) = (part.core.ballot(), part.role() == Role::Waiting);
+        let acted = part.failed && (config.ballot < own || config.ballot == own && !waits);
+        if acted && let Some(primary) = &config.primary {
+            let to = self.index(primary);
+            return self.send(n, to, p, Message::Stranger { ballot: config.ballot, renew: true });
+        }
+        if part.fetching.is_some() || !(part.failed || idle) {
             return;
         }
         let Some(primary) = config.primary.clone() else { return };

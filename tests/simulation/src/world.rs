@@ -9,14 +9,15 @@
 //! Invariant: what happens depends on the seed alone.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use meta::core::Push;
 use pacifica::message::{Change, Message};
 use pacifica::replica::{Answer, Input, Output};
 use types::group::GroupConfig;
-use types::id::{Ballot, NodeId, PartitionId, TableId};
+use types::id::{Ballot, NodeId, PartitionId};
 use types::time::Time;
 use wire::rpc::{Assignment, ChangeRequest, ControlRequest, ControlResponse};
 
@@ -24,7 +25,7 @@ use crate::client::{Ask, Client, Outcome, Record};
 use crate::clock::{MS, Nanos, SECOND};
 use crate::data::{Body, State};
 use crate::faults::Heal;
-use crate::meta::{Model, Push, Times};
+use crate::meta::Meta;
 use crate::node::Node;
 use crate::oracle::Oracle;
 use crate::rng::{Rng, mix};
@@ -204,8 +205,10 @@ pub struct World {
     pub(crate) ids: Vec<NodeId>,
     pub(crate) parts: Vec<PartitionId>,
     pub(crate) nodes: Vec<Node>,
-    pub(crate) meta: Model,
+    pub(crate) meta: Meta,
     pub(crate) meta_up: bool,
+    /// Who was removed by an administrator.
+    pub(crate) removed: Vec<(PartitionId, NodeId)>,
     pub(crate) meta_epoch: u32,
     pub(crate) meta_hangs_until: Nanos,
     pub(crate) network: Network,
@@ -242,19 +245,11 @@ impl World {
         let mut rng = Rng::new(seed);
         let settings = Settings::draw(&mut rng);
         let ids: Vec<NodeId> = ["a", "b", "c", "d", "e"][..settings.nodes].iter().map(|name| NodeId::new(name)).collect();
-        let parts: Vec<PartitionId> = (0..settings.partitions as u32).map(|index| PartitionId { table: TableId(1), index }).collect();
-        let members = |p: usize| (0..settings.replicas).map(|i| ids[(p + i) % ids.len()].clone()).collect::<Vec<_>>();
-        let groups: BTreeMap<_, _> = parts.iter().enumerate().map(|(p, id)| (*id, members(p))).collect();
-        let times = Times {
-            silent: Duration::from_millis(1500),
-            dead: Duration::from_millis(2500),
-            learn: Duration::from_millis(3000),
-            wish: Duration::from_millis(1500),
-        };
         let places = settings.nodes + 2;
         let network =
             Network { cut: vec![vec![false; places]; places], loss: settings.loss, doubled: settings.doubled, delay: settings.delay };
-        let meta = Model::new(groups, settings.replicas, settings.floor, times);
+        let meta = Meta::new(&ids, &settings);
+        let parts: Vec<PartitionId> = meta.groups.keys().copied().collect();
         let nodes = (0..settings.nodes).map(|_| Node::new(&mut rng, &settings)).collect();
         let clients = (0..settings.clients).map(|_| Client::new(&mut rng, settings.partitions)).collect();
         let oracle = Oracle::new(settings.partitions);
@@ -268,6 +263,7 @@ impl World {
             nodes,
             meta,
             meta_up: true,
+            removed: Vec::new(),
             meta_epoch: 0,
             meta_hangs_until: 0,
             network,
@@ -292,9 +288,10 @@ impl World {
 
     fn begin(&mut self) {
         say!(self, "{:?}", self.settings);
-        for p in 0..self.settings.partitions {
-            for i in 0..self.settings.replicas {
-                self.nodes[(p + i) % self.ids.len()].disk.create(p);
+        for p in 0..self.parts.len() {
+            for (node, _) in self.meta.groups[&self.parts[p]].seats.clone() {
+                let n = self.index(&node);
+                self.nodes[n].disk.create(p);
             }
         }
         for node in 0..self.nodes.len() {
@@ -515,7 +512,7 @@ impl World {
         }
     }
 
-    fn push(&mut self, pushes: Vec<Push>) {
+    pub(crate) fn push(&mut self, pushes: Vec<Push>) {
         let place = self.meta_place();
         for push in pushes {
             let node = self.index(&push.node);

@@ -72,8 +72,8 @@ fn who_is_silent_is_waited_for() {
 
 #[test]
 fn what_may_be_the_late_word_of_a_former_process_decides_nothing() {
-    check("4:a", "a~=4/4.9/9 b~=4/4.9/8 c?", "c began to report only just now");
-    check("5", "a~=5/4.9/9 b?x=4/4.9/8", "b began to report only just now");
+    check("4:a", "a~=4/4.9/9 b~=4/4.9/8 c?", "what c reports is of an earlier process than its last one");
+    check("5", "a~=5/4.9/9 b?x=4/4.9/8", "what b reports is of an earlier process than its last one");
     check("0", "a?=0/0.0/0 b?=0/0.0/0", "appoint a of a b");
     check_with("5", "a~=5/4.9/9 b?", Some(&Force { from: None }), "appoint a of a");
 }
