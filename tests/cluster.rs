@@ -177,6 +177,7 @@ async fn a_retried_write_is_applied_once_also_after_a_restart() {
     let execute = |number| Execute {
         table: TableId(1),
         request: RequestId { session: 77, number },
+        again: false,
         patience: Duration::from_secs(5),
         calls: vec![(partition, incr.clone())],
     };
@@ -203,6 +204,13 @@ async fn a_retried_write_is_applied_once_also_after_a_restart() {
     cluster.settled().await;
     assert_eq!(at_primary(&cluster, execute(2)).await, ":3", "the table of sessions is rebuilt from the log");
     assert_eq!(cluster.call(&["GET", "n"]).await, "$1\r\n3");
+
+    let (_, setnx) = call(&["SETNX", "n", "x"]);
+    let setnx = |again| Execute { again, calls: vec![(partition, setnx.clone())], ..execute(3) };
+    assert_eq!(at_primary(&cluster, setnx(true)).await, ":0");
+    assert_eq!(cluster.call(&["DEL", "n"]).await, ":1");
+    assert_eq!(at_primary(&cluster, setnx(false)).await, ":0", "the first attempt arrives after the second was answered");
+    assert_eq!(cluster.call(&["EXISTS", "n"]).await, ":0");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use pacifica::mutant;
 use types::id::{NodeId, PartitionId};
 use types::time::Time;
 use wire::rpc::{NodeReport, ReplicaReport};
@@ -112,7 +113,9 @@ impl Nodes {
     /// Whether the process that has `seat` is certain to be over: a later one reported. That another one did is not enough, for what an earlier one said
     /// may arrive at any time.
     pub(crate) fn over(&self, seat: &Seat) -> bool {
-        self.seen.get(&seat.node).is_some_and(|seen| seen.incarnation > seat.incarnation)
+        self.seen
+            .get(&seat.node)
+            .is_some_and(|seen| seen.incarnation > seat.incarnation || mutant!(LateReportCounts) && seen.incarnation != seat.incarnation)
     }
 
     /// Time since a node's last report, or since this meta server started.

@@ -27,7 +27,7 @@ impl Core {
         };
         if done {
             self.care.drop_order(id);
-            return Ok(Handled::quiet(ControlResponse::Done));
+            return Ok(Handled { answer: ControlResponse::Done, pushes: self.guard(now) });
         }
         info!(partition = %id, ?order, "an administrator asks");
         self.care.ask(now, id, order);

@@ -230,6 +230,12 @@ fn an_administrator_moves_a_primary_and_adds_and_removes_copies() {
     c.settle();
     let told = c.told("n3", 0);
     assert!(told.starts_with("Member Remove(") && !told.contains("n4"), "one too many now, and it is another: {told}");
+    assert_eq!(c.ask(ControlRequest::AddReplica { partition, node: NodeId::new("n3") }), ControlResponse::Done);
+    let told = c.told("n3", 0);
+    c.ask(ControlRequest::RemoveReplica { partition, node: node.clone() });
+    assert_eq!(c.told("n3", 0), "Member Remove(n4)");
+    assert_eq!(c.ask(ControlRequest::AddReplica { partition, node: node.clone() }), ControlResponse::Done);
+    assert_eq!(c.told("n3", 0), told, "n4 is there already: what was asked for before is taken back");
     let answer = c.ask(ControlRequest::AddReplica { partition: p(7), node });
     assert_eq!(answer, ControlResponse::Refused("there is no partition 1.7".to_owned()));
 }

@@ -126,7 +126,7 @@ async fn it_is_no_replica_and_once_closed_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let House { meta, .. } = start(dir.path());
     let request = types::id::RequestId { session: 1, number: 1 };
-    let execute = Execute { table: TableId(1), request, patience: PATIENCE, calls: Vec::new() };
+    let execute = Execute { table: TableId(1), request, again: false, patience: PATIENCE, calls: Vec::new() };
     assert_eq!(meta.execute(execute).await, Err(CallError::NotOffered));
     assert_eq!(meta.control(ControlRequest::Ping, PATIENCE).await, Ok(ControlResponse::Done));
     meta.close();

@@ -584,7 +584,11 @@ impl Service for Node {
         for (_, Later { view, inbox, write, calls }) in later {
             if write {
                 let asker = Some((request.request, Arc::clone(&frame)));
-                inbox.submit(&self.limits, view.id, Group { calls, writes: true, asker, deadline, cold: 0, ticket: None });
+                inbox.submit(
+                    &self.limits,
+                    view.id,
+                    Group { calls, writes: true, asker, again: request.again, deadline, cold: 0, ticket: None },
+                );
             } else {
                 self.read_cold(view, calls, Arc::clone(&frame));
             }

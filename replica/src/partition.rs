@@ -454,11 +454,13 @@ impl Partition {
                     txn.commit();
                     Metrics::add(&cx.metrics.evaluated, group.calls.len());
                     let Some((request, frame)) = &group.asker else { continue };
-                    if wrote {
+                    // An earlier attempt that arrives later is not to write what this one did not.
+                    let remembered = wrote || group.again;
+                    if remembered {
                         self.sessions.begun(*request, decree);
                         body.requests.push((*request, replies.clone()));
                     }
-                    let kind = AnswerKind::Replies { replies, writes: wrote };
+                    let kind = AnswerKind::Replies { replies, writes: remembered };
                     answers.push(Answer { frame: Arc::clone(frame), places: group.places().collect(), kind });
                 }
                 Err(Abort::Cold) => {

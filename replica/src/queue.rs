@@ -20,6 +20,8 @@ pub(crate) struct Group {
     pub(crate) writes: bool,
     /// Who asked; `None`: the replica itself (the sweep).
     pub(crate) asker: Option<(RequestId, Arc<Frame>)>,
+    /// Whether an earlier attempt at it may still arrive.
+    pub(crate) again: bool,
     /// When the asker stops waiting.
     pub(crate) deadline: Time,
     /// How often its data was not in memory.

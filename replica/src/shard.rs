@@ -488,6 +488,7 @@ impl Shard {
                         calls: SmallVec::from_iter([(0, call)]),
                         writes: true,
                         asker: None,
+                        again: false,
                         deadline: now + SWEEP_EVERY * 10,
                         cold: 0,
                         ticket: None,

@@ -44,14 +44,15 @@ pub(crate) fn send_whole(routes: &Routes, request: RequestId, patience: Duration
     if rest.iter().any(|(partition, _)| routes.primary(*partition) != Some(node)) {
         return None;
     }
-    Some(routes.service(node).execute(Execute { table: routes.table(), request, patience, calls: calls.to_vec() }))
+    Some(routes.service(node).execute(Execute { table: routes.table(), request, again: false, patience, calls: calls.to_vec() }))
 }
 
 impl Attempt {
-    /// Sends the calls at `places`. Those of one partition keep their order.
+    /// Sends the calls at `places`, `again` if they were sent before. Those of one partition keep their order.
     pub(crate) fn send(
         routes: &Routes,
         request: RequestId,
+        again: bool,
         patience: Duration,
         calls: &[(u32, Call)],
         places: impl Iterator<Item = u32>,
@@ -74,7 +75,7 @@ impl Attempt {
             .enumerate()
             .filter(|(_, group)| !group.places.is_empty())
             .map(|(node, Group { places, calls })| {
-                let answer = routes.service(node).execute(Execute { table: routes.table(), request, patience, calls });
+                let answer = routes.service(node).execute(Execute { table: routes.table(), request, again, patience, calls });
                 Part { places, answer }
             })
             .collect();

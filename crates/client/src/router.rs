@@ -189,7 +189,7 @@ impl Router {
             }
             None => {
                 let mut progress = Progress::new(calls.len());
-                let attempt = Attempt::send(&self.routes(), request, patience, calls, 0..calls.len() as u32);
+                let attempt = Attempt::send(&self.routes(), request, false, patience, calls, 0..calls.len() as u32);
                 attempt.finish(self, calls, first, &mut session.alarm, |place, fate| progress.tell(place, fate)).await;
                 if progress.left.is_empty() {
                     return progress.outcomes;
@@ -230,7 +230,7 @@ impl Router {
             self.retries.fetch_add(1, Ordering::Relaxed);
             let mut places = std::mem::take(&mut progress.left);
             places.sort_unstable(); // outcomes come node by node; the order within a partition must hold
-            let attempt = Attempt::send(&self.routes(), request, patience, calls, places.into_iter());
+            let attempt = Attempt::send(&self.routes(), request, true, patience, calls, places.into_iter());
             attempt.finish(self, calls, clock::now() + patience, alarm, |place, fate| progress.tell(place, fate)).await;
         }
         progress.outcomes

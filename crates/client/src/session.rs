@@ -8,7 +8,8 @@
 //! - over restarts and changes of primary, too: the table is part of what is replicated. A member that restarts rebuilds it from its log,
 //!   which keeps at least `retain_bytes` of the youngest records, and one that learns is given it.
 //!
-//! Reads, and writes that changed nothing, are simply carried out again.
+//! Reads are simply carried out again. A write that changed nothing is remembered only if it was not the first attempt: then an earlier one may arrive
+//! after it, which must not write what the caller was told is not written.
 
 use types::id::RequestId;
 

@@ -47,7 +47,7 @@ fn replies(count: usize) -> Executed {
 
 fn request(number: u64, calls: &[(u32, Call)]) -> Execute {
     let request = RequestId { session: 7, number };
-    Execute { table: TableId(1), request, patience: Duration::from_secs(10), calls: calls.to_vec() }
+    Execute { table: TableId(1), request, again: false, patience: Duration::from_secs(10), calls: calls.to_vec() }
 }
 
 fn main() {

@@ -47,12 +47,14 @@ pub enum Mutant {
     StaleSuggestion,
     /// Of the meta server: it does not wait for all members of a sealed group.
     AnyMemberLeads,
+    /// Of the meta server: a report of any other process shows that one is over.
+    LateReportCounts,
     /// Of the meta server: a change is carried out whatever the ballot is.
     ChangeWithoutCompare,
 }
 
 /// All of them.
-pub const ALL: [Mutant; 22] = [
+pub const ALL: [Mutant; 23] = [
     Mutant::AckBeforeSync,
     Mutant::CommitOnMajority,
     Mutant::DefiniteError,
@@ -65,6 +67,7 @@ pub const ALL: [Mutant; 22] = [
     Mutant::LeaseByTimer,
     Mutant::GraceBelowLease,
     Mutant::ChangeWithoutCompare,
+    Mutant::LateReportCounts,
     Mutant::EarlyAdd,
     Mutant::PredecessorRemovedAtOnce,
     Mutant::ActAfterRestart,

@@ -31,6 +31,7 @@ pub fn draft(request: &Execute, checked: bool) -> impl Draft {
         table: request.table.0,
         session: request.request.session,
         number: request.request.number,
+        again: request.again,
         patience_us: request.patience.as_micros() as u64,
         partitions: calls.iter().map(|&(partition, _)| partition).collect(),
         args: calls.iter().map(|(_, call)| call.args.len() as u32).collect(),
@@ -123,6 +124,7 @@ impl ExecuteDecoder {
         Ok(Execute {
             table: TableId(head.table),
             request: RequestId { session: head.session, number: head.number },
+            again: head.again,
             patience: Duration::from_micros(head.patience_us),
             calls,
         })

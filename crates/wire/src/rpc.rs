@@ -21,6 +21,8 @@ pub struct Execute {
     pub table: TableId,
     /// Names the request to every partition it touches: a retry carries the same id and is applied once.
     pub request: RequestId,
+    /// Whether an earlier attempt may still arrive: what this one comes to is remembered even if it writes nothing.
+    pub again: bool,
     /// How long the caller will wait, counted from arrival. What has not begun by then is refused.
     pub patience: Duration,
     /// The commands with the index of their partition. Calls of one partition take effect in this order.

@@ -40,6 +40,7 @@ fn execute() -> Execute {
     Execute {
         table: TableId(1),
         request: RequestId { session: 0x0102_0304_0506_0708, number: 300 },
+        again: false,
         patience: Duration::from_secs(10),
         calls: vec![(2, call(0, Proto::Resp2, &["SET", "k", "v"])), (3, call(9, Proto::Resp3, &["FROB"]))],
     }

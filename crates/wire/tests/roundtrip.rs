@@ -36,9 +36,14 @@ fn call() -> impl Strategy<Value = (u32, Call)> {
 }
 
 fn execute() -> impl Strategy<Value = Execute> {
-    (any::<u32>(), any::<u64>(), any::<u64>(), 0..1u64 << 40, vec(call(), 0..6)).prop_map(|(table, session, number, micros, calls)| {
-        let request = RequestId { session, number };
-        Execute { table: TableId(table), request, patience: Duration::from_micros(micros), calls }
+    let request = (any::<u64>(), any::<u64>()).prop_map(|(session, number)| RequestId { session, number });
+    let parts = (any::<u32>(), request, any::<bool>(), 0..1u64 << 40, vec(call(), 0..6));
+    parts.prop_map(|(table, request, again, micros, calls)| Execute {
+        table: TableId(table),
+        request,
+        again,
+        patience: Duration::from_micros(micros),
+        calls,
     })
 }
 
@@ -414,7 +419,7 @@ fn a_frame_that_does_not_fit_is_known_before_it_is_sent() {
     let args = Args::copied([&b"SET"[..], b"k", &[0; 1000]]);
     let call = Call { command: UNRESOLVED, database: Database(0), proto: Proto::Resp2, args };
     let request = RequestId { session: 1, number: 1 };
-    let request = Execute { table: TableId(1), request, patience: Duration::ZERO, calls: vec![(0, call)] };
+    let request = Execute { table: TableId(1), request, again: false, patience: Duration::ZERO, calls: vec![(0, call)] };
     let draft = execute::draft(&request, true);
     let length = draft.length();
     assert!(draft.fits(&Limits { frame_max: length, head_max: 100 }));
@@ -427,7 +432,7 @@ fn arguments_and_bodies_are_slices_of_what_was_read() {
     let args = Args::copied(["SET", "key", "value"]);
     let call = Call { command: UNRESOLVED, database: Database(3), proto: Proto::Resp3, args };
     let request = RequestId { session: 1, number: 1 };
-    let request = Execute { table: TableId(1), request, patience: Duration::ZERO, calls: vec![(0, call)] };
+    let request = Execute { table: TableId(1), request, again: false, patience: Duration::ZERO, calls: vec![(0, call)] };
     let frame = frame(&bytes(execute::draft(&request, true), 1));
     let decoded = ExecuteDecoder::default().decode(&frame, &resolve).expect("decodes");
     assert!(frame.payload().as_ptr_range().contains(&decoded.calls[0].1.args.at(2).as_ptr()));

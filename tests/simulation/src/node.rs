@@ -920,7 +920,7 @@ impl World {
                 _ => {
                     let before = body.writes.len();
                     let reply = part.overlay.evaluate(&ask.calls, &mut body.writes);
-                    if body.writes.len() > before {
+                    if body.writes.len() > before || ask.attempt > 1 {
                         let Ask { session, number, operation, .. } = ask;
                         part.under_way.push((session, number, decree));
                         body.requests.push(Request { session, number, operation, reply });
@@ -929,9 +929,10 @@ impl World {
                 }
             }
         }
-        if !body.writes.is_empty() {
+        if !body.requests.is_empty() {
             let padding = self.rng.index(48);
             let id = self.bodies.len() as u64;
+            say!(self, "{} p{p} orders {decree}: body {id} {body:?}", self.ids[n]);
             self.bodies.push(Rc::new(body));
             let mut bytes = id.to_le_bytes().to_vec();
             bytes.resize(8 + padding, 0);

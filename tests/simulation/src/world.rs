@@ -391,6 +391,8 @@ impl World {
             self.after(SECOND, Event::ChangeLost { node, epoch, part, ballot, number, answer: Answer::Unknown });
         }
         if let Some(span) = self.transit(node, place) {
+            // It may lie in a buffer until long after its sender gave it up.
+            let span = if change.is_some() && self.rng.chance(30) { span + self.rng.below(3 * SECOND) } else { span };
             self.after(span, Event::Request { node, epoch, request: Box::new(request), change });
         }
     }

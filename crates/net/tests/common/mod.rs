@@ -156,7 +156,7 @@ pub fn reach(pool: &Pool, address: &str) -> Arc<dyn Service> {
 pub fn execute(number: u64, words: &[&str]) -> Execute {
     let call = Call { command: UNRESOLVED, database: Database(0), proto: Proto::Resp2, args: Args::copied(words) };
     let request = RequestId { session: 1, number };
-    Execute { table: TableId(1), request, patience: Duration::from_secs(10), calls: vec![(0, call)] }
+    Execute { table: TableId(1), request, again: false, patience: Duration::from_secs(10), calls: vec![(0, call)] }
 }
 
 pub fn patient(mut request: Execute, millis: u64) -> Execute {

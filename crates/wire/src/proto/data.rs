@@ -28,6 +28,8 @@ pub(crate) struct Execute {
     /// One per call, 0 RESP2 and 1 RESP3; empty if all are 0.
     #[prost(uint32, repeated, tag = "9")]
     pub(crate) protos: Vec<u32>,
+    #[prost(bool, tag = "10")]
+    pub(crate) again: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
