@@ -364,7 +364,12 @@ impl World {
             return None;
         }
         let usual = MS / 20 + self.rng.below(self.network.delay);
-        Some(if self.rng.chance(3) { usual + self.rng.below(100 * MS) } else { usual })
+        // Now and then it lies in a buffer until long after its sender gave it up.
+        Some(match self.rng.below(1000) {
+            0 => usual + self.rng.below(3 * SECOND),
+            1..=3 => usual + self.rng.below(100 * MS),
+            _ => usual,
+        })
     }
 
     pub(crate) fn send(&mut self, from: usize, to: usize, part: usize, message: Message) {
@@ -391,7 +396,6 @@ impl World {
             self.after(SECOND, Event::ChangeLost { node, epoch, part, ballot, number, answer: Answer::Unknown });
         }
         if let Some(span) = self.transit(node, place) {
-            // It may lie in a buffer until long after its sender gave it up.
             let span = if change.is_some() && self.rng.chance(30) { span + self.rng.below(3 * SECOND) } else { span };
             self.after(span, Event::Request { node, epoch, request: Box::new(request), change });
         }
