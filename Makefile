@@ -10,7 +10,7 @@ PORT ?= 6379
 ARGS ?=
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: run build test check fix bench durability clients sim sim-mutants sim-shell clean install
+.PHONY: run build test check fix bench failover catchup durability clients sim sim-mutants sim-shell clean install
 
 run: build ## a three-replica store on 127.0.0.1:6379
 	exec $(BIN) onebox --port $(PORT) --data $(DATA) $(ARGS)
@@ -37,6 +37,12 @@ fix: install ## formats, and mends what clippy can
 
 bench: build ## side by side with redis-server; see bench/README.md
 	python3 bench/bench.py --pegasus $(BIN) $(ARGS)
+
+failover: build ## how long clients wait when nodes die, hang or are drained and when the meta server is away; about 15 minutes
+	python3 bench/failover.py --pegasus $(BIN) $(ARGS)
+
+catchup: build ## how a node that missed 5 GB catches up, and what clients notice of it
+	python3 bench/catchup.py --pegasus $(BIN) $(ARGS)
 
 durability: build ## kill -9 at random moments, 50 rounds each of onebox and of separate processes
 	python3 tests/durability.py --pegasus $(BIN) --rounds 50 $(ARGS)

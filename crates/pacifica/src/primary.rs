@@ -187,7 +187,8 @@ impl Primary {
         self.peers.iter().filter(|peer| peer.is_member()).map(due)
     }
 
-    /// A predecessor's lease may outlive the change of primary by as long as secondaries are patient, however many ballots that takes.
+    /// A predecessor's lease may outlive the change of primary by as long as secondaries are patient, however many ballots that takes; but not
+    /// its first word as a secondary.
     fn removable_at(&self, member: &NodeId) -> Time {
         if mutant!(PredecessorRemovedAtOnce) {
             return Time::default();
@@ -219,7 +220,9 @@ impl Primary {
         self.try_commit(ledger, options, now, out);
     }
 
+    /// Whoever says something as a secondary has given up what it was under an earlier ballot.
     pub(crate) fn hear(&mut self, now: Time, from: &NodeId, heard: Time) {
+        self.predecessors.retain(|(node, _)| node != from);
         if let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == *from) {
             peer.grant(now, heard);
         }

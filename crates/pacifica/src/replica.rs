@@ -547,6 +547,9 @@ impl Replica {
         if ballot < self.ledger.ballot {
             return self.on_lower_ballot(from, &message, out);
         }
+        if matches!(message, Message::Granted { .. } | Message::Prepared { .. } | Message::Behind { .. }) {
+            self.former.retain(|(node, _)| node != from); // it follows under this ballot
+        }
         let (ledger, options) = (&mut self.ledger, &self.options);
         match (&mut self.duty, message) {
             (Duty::Secondary(secondary), Message::Prepare { committed, sent, mutations, .. }) if secondary.follows(from) => {

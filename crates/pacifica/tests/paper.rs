@@ -852,6 +852,21 @@ fn a_predecessor_is_not_removed_sooner_because_the_ballot_changed_again() {
 }
 
 #[test]
+fn a_predecessor_that_follows_is_removed_at_once_like_any_secondary() {
+    for again in [false, true] {
+        let mut g = Group::serving();
+        g.configure(2, B, ALL);
+        g.settle();
+        assert_eq!(g[A].role(), Role::Secondary);
+        if again {
+            g.configure(3, B, ALL);
+        }
+        g.step(B, Input::Suspect(A.clone_id()));
+        assert_eq!(g.proposed(B), [(g[B].ballot(), Change::Remove(A.clone_id()))]);
+    }
+}
+
+#[test]
 fn writes_need_the_floor_of_members_and_reads_do_not() {
     let mut g = Group::serving();
     g.nodes[A].replica.set_floor(2);
