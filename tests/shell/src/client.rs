@@ -4,13 +4,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use history::event::{Event, Heard, Op};
 use net::tcp::transport::Connect;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::time::{sleep, timeout};
 
 use crate::clock::elapsed;
 use crate::cluster::{CLIENTS, Cluster, PROXIES};
-use crate::history::{Event, Heard, Op};
 use crate::network::{Connector, Stream};
 use crate::random::Random;
 
@@ -97,6 +97,8 @@ impl Client {
         let words: Vec<&str> = match &op {
             Op::Get => vec!["GET", key],
             Op::Set(value) => vec!["SET", key, value],
+            Op::SetNew(value) => vec!["SET", key, value, "NX"],
+            Op::Del => vec!["DEL", key],
             Op::Incr => vec!["INCR", key],
             Op::Append(piece) => vec!["APPEND", key, piece],
         };

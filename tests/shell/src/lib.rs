@@ -29,7 +29,6 @@ pub mod cluster;
 pub mod disk;
 pub mod entropy;
 pub mod faults;
-pub mod history;
 pub mod machine;
 pub mod network;
 pub mod random;

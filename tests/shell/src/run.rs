@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use engine::store::{Store, Tier};
 use engine::txn::Reader;
+use history::check::{Verdict, check};
+use history::event::Heard;
 use types::slot::{Cursor, Slot};
 use types::time::UnixMs;
 use types::txn::{Database, HashKey, HashKeyTxn};
@@ -14,7 +16,6 @@ use wire::rpc::{ReplicaReport, ReplicaState};
 use crate::clock::between_steps;
 use crate::cluster::{CLIENTS, Cluster, META, PROXIES, REPLICAS};
 use crate::faults::{Faults, LATENCY};
-use crate::history::{Heard, Verdict, check};
 use crate::random::Random;
 use crate::trace::Trace;
 
