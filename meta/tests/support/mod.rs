@@ -4,6 +4,9 @@
 //! acknowledged when all have it. Logs may be unsynced: a process that is killed keeps them, a machine that loses power does not.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod dice;
+pub mod rules;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -149,23 +152,36 @@ impl Cluster {
     /// A node takes in what it was told, as the replica server does: newer ballots only, and a copy is made at ballot 0 only.
     pub fn adopt(&mut self, name: &str, assignments: Vec<Assignment>) {
         let life = self.nodes[name].incarnation;
-        for Assignment { partition, config, .. } in assignments.into_iter().filter(|a| a.duty == Duty::Member) {
+        for Assignment { partition, config, duty, .. } in assignments {
+            if duty != Duty::Member && !self.is_overtaken(name, partition, &config) {
+                continue;
+            }
             let known = self.acted.entry((partition, config.ballot)).or_insert_with(|| config.clone());
             assert_eq!(*known, config, "{partition}: two configurations of one ballot");
             let node = self.nodes.get_mut(name).expect("a node");
             assert!(node.copies.contains_key(&partition) || config.ballot == Ballot(0), "{name} was to begin {partition} with nothing");
             let copy = node.copies.entry(partition).or_default();
-            if copy.failed || (config.ballot <= copy.ballot && config.ballot > Ballot(0)) {
+            if config.ballot <= copy.ballot && config.ballot > Ballot(0) {
                 continue;
             }
-            if config.primary.is_some() {
+            if copy.failed {
+                copy.ballot = config.ballot;
+                continue;
+            }
+            let member = config.members().any(|node| node.name() == name);
+            if config.primary.is_some() && member {
                 let first = *self.acting.entry((partition, config.ballot, name.to_owned())).or_insert(life);
                 assert_eq!(first, life, "{partition}: two lives of {name} under {}", config.ballot);
             }
             copy.ballot = config.ballot;
-            (copy.role, copy.serves) = (Some(config), false);
+            (copy.role, copy.serves) = (Some(config).filter(|_| member), false);
             copy.followers.clear();
         }
+    }
+
+    /// Whether a copy believes to be a member under an older ballot: that ends, whatever the node is told to be.
+    fn is_overtaken(&self, name: &str, partition: PartitionId, config: &GroupConfig) -> bool {
+        self.nodes[name].copies.get(&partition).is_some_and(|copy| copy.role.is_some() && copy.ballot < config.ballot)
     }
 
     pub fn partitions(&self) -> Vec<PartitionId> {
