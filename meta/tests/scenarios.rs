@@ -320,6 +320,69 @@ fn an_administrator_can_go_on_with_what_is_there() {
 }
 
 #[test]
+fn an_administrator_takes_a_copy_from_the_node_that_leads() {
+    let mut c = Cluster::of(3, 1);
+    c.add("n4");
+    c.settle();
+    let (partition, node) = (p(0), NodeId::new("n1"));
+    assert_eq!(c.ask(ControlRequest::RemoveReplica { partition, node: node.clone() }), ControlResponse::Done);
+    assert_eq!(c.told("n1", 0), "Member HandOver(n2)");
+    assert_eq!(c.change("n1", 0, 1, hand_over("n2")), "2 n2 n1 n3");
+    c.settle();
+    assert_eq!(c.told("n2", 0), "Member Remove(n1)");
+    assert_eq!(c.change("n2", 0, 2, remove("n1")), "3 n2 n3");
+    c.settle();
+    assert_eq!((c.told("n1", 0).as_str(), c.told("n4", 0).as_str()), ("Bystander", "Learner"), "another node, although n1 has the data");
+    let life = c.nodes["n4"].incarnation;
+    c.node("n4").copies.insert(partition, Default::default());
+    assert_eq!(c.change("n2", 0, 3, Change::Add { node: NodeId::new("n4"), life }), "4 n2 n3 n4");
+    c.settle();
+    assert_eq!(c.told("n1", 0), "Discard");
+    assert_eq!(c.ask(ControlRequest::RemoveReplica { partition, node }), ControlResponse::Done, "it has none");
+
+    let mut c = Cluster::of(1, 1);
+    c.settle();
+    let answer = c.ask(ControlRequest::RemoveReplica { partition, node: NodeId::new("n1") });
+    assert_eq!(answer, ControlResponse::Refused("n1 is the only member".to_owned()));
+}
+
+#[test]
+fn a_member_that_lost_its_disk_is_not_waited_for_and_one_that_is_silent_is() {
+    for forced in [false, true] {
+        let mut c = Cluster::of(3, 1);
+        c.settle();
+        assert!(c.write(p(0), 1));
+        c.sync_all();
+        for name in ["n1", "n2", "n3"] {
+            c.kill(name);
+        }
+        c.node("n3").copies.clear();
+        c.start("n2");
+        c.start("n3");
+        for _ in 0..20 {
+            c.settle();
+        }
+        assert_eq!((c.obstacles(0).as_str(), c.group(0).0), ("n1 does not report", 1));
+        if forced {
+            assert_eq!(c.ask(ControlRequest::Force { partition: p(0), node: Some(NodeId::new("n2")) }), ControlResponse::Done);
+            c.settle();
+            assert_eq!(c.core.cluster().group(p(0)).map(|group| group.config().members().count()), Some(1), "n2 alone");
+        }
+        c.start("n1");
+        for _ in 0..20 {
+            c.settle();
+        }
+        let (ballot, primary) = c.group(0);
+        assert_eq!((ballot, primary.as_deref()), (3, Some(if forced { "n2" } else { "n1" })));
+        assert!(c.write(p(0), 2), "it serves");
+        let log: Vec<u64> = c.copy(primary.as_deref().unwrap(), p(0)).log.iter().map(|entry| entry.1).collect();
+        assert!(log.contains(&1) && log.contains(&2), "{log:?}");
+        assert_eq!((c.obstacles(0).as_str(), c.told("n3", 0).as_str()), ("", "Learner"));
+        assert_eq!(c.told("n1", 0), if forced { "Learner" } else { "Member" });
+    }
+}
+
+#[test]
 fn a_restart_of_meta_changes_nothing_for_others() {
     let mut c = Cluster::of(3, 4);
     c.settle();
