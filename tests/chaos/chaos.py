@@ -39,11 +39,11 @@ IMAGE_MIB = 512
 WHOLE = 120  # seconds in which everything has to be whole when all faults are over
 
 
-def settings(rng):
+def settings(rng, sync):
     """Small memory, small logs, so that there is something to trim and to learn; what else matters is drawn."""
     dead_after = rng.choice(["10s", "30s", "5m"])
     store = {"store.cache_mib": 16, "store.rows_mib": 8, "store.memtables_mib": 32, "store.memtable_mib": rng.choice([1, 8])}
-    log = {"log.sync": "always", "log.segment_mib": 4, "log.size_max_mib": rng.choice([16, 64])}
+    log = {"log.sync": sync, "log.segment_mib": 4, "log.size_max_mib": rng.choice([16, 64])}
     return {
         "meta": {"meta.nodes": 3, "meta.dead_after": dead_after, "meta.partitions": 8},
         "replica": {**store, **log, "replica.threads": 2},
@@ -70,7 +70,7 @@ class Run:
             network = Loopback(places)
         stack.append(network.close)
         images = args.mode == "namespaces"
-        cluster = Cluster(args.pegasus, self.directory, network, NODES, PROXIES, settings(self.rng), IMAGE_MIB if images else 0)
+        cluster = Cluster(args.pegasus, self.directory, network, NODES, PROXIES, settings(self.rng, args.sync), IMAGE_MIB if images else 0)
         stack.append(cluster.close)
         can = {"cuts": network.cuts, "images": images, "throttle": images and THROTTLE.exists(), "strace": shutil.which("strace") is not None}
         self.faults = {name: (f, weight) for name, (f, weight, needs) in FAULTS.items() if all(can[need] for need in needs)}
@@ -173,6 +173,7 @@ def arguments():
     args.add_argument("--seed", type=int, default=int(time.time()))
     args.add_argument("--mode", choices=["loopback", "namespaces", "auto"], default="auto")
     args.add_argument("--faults", help=f"only these, by name: {', '.join(FAULTS)}")
+    args.add_argument("--sync", default="always", help="log.sync; with anything but always, loss of power of all nodes is found as a violation")
     args.add_argument("--keep", action="store_true", help="keeps the directory, whatever came of it")
     args = args.parse_args()
     args.pegasus = str(Path(args.pegasus).resolve())
