@@ -10,7 +10,7 @@ PORT ?= 6379
 ARGS ?=
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: run build test check fix bench failover catchup durability clients sim sim-mutants sim-shell clean install
+.PHONY: run build test check fix bench failover catchup durability chaos power-loss clients sim sim-mutants sim-shell clean install
 
 run: build ## a three-replica store on 127.0.0.1:6379
 	exec $(BIN) onebox --port $(PORT) --data $(DATA) $(ARGS)
@@ -19,7 +19,7 @@ build: install
 	$(CARGO) build --release --locked
 
 test: install ## everything that is quick
-	$(CARGO) build --release --locked
+	$(CARGO) build --release --locked -p pegasus -p history
 ifneq ($(NEXTEST),)
 	$(CARGO) nextest run --release --locked --workspace
 else
@@ -46,6 +46,13 @@ catchup: build ## how a node that missed 5 GB catches up, and what clients notic
 
 durability: build ## kill -9 at random moments, 50 rounds each of onebox and of separate processes
 	python3 tests/durability.py --pegasus $(BIN) --rounds 50 $(ARGS)
+
+chaos: install ## 30 minutes of faults on separate processes, and a history that is checked: ARGS="--minutes 5 --seed 7"; cuts and disks need root
+	$(CARGO) build --release --locked -p pegasus -p history
+	python3 tests/chaos/chaos.py --pegasus $(BIN) $(ARGS)
+
+power-loss: build ## loss of power of all machines at once, 50 rounds; needs root
+	python3 tests/chaos/power_loss.py --pegasus $(BIN) $(ARGS)
 
 clients: build ## redis-py, node-redis and ioredis with default settings
 	tests/clients/run.sh $(BIN)

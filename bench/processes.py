@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from durability import encode, free_ports, reply  # noqa: E402, F401  (for those who import from here)
+from harness import encode, free_ports, reply  # noqa: E402, F401  (for those who import from here)
 
 NODES = ["node-1", "node-2", "node-3"]
 PARTITIONS = 8  # of the default table

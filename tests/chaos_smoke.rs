@@ -1,0 +1,36 @@
+//! A short run of the faults on separate processes; `make chaos` and `make power-loss` are long ones.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Runs a script and returns what it said.
+fn run(script: &str, args: &[&str]) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chaos").join(script);
+    let output = Command::new("python3")
+        .arg(script)
+        .args(["--pegasus", env!("CARGO_BIN_EXE_pegasus")])
+        .args(args)
+        .output()
+        .expect("python3 runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+#[test]
+fn what_clients_saw_while_processes_died_and_slept_is_linearizable() {
+    let said = run("chaos.py", &["--minutes", "0.4", "--mode", "loopback", "--seed", "1"]);
+    assert!(said.contains("check: ") && said.ends_with("\n0 violations\n"), "{said}");
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_all_machines_lose_power() {
+    let root = std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
+    let loops = Path::new("/dev/loop-control").exists();
+    if !root || !loops {
+        eprintln!("skipped: file systems on loop devices need root");
+        return;
+    }
+    let said = run("power_loss.py", &["--rounds", "2", "--seed", "1"]);
+    assert!(said.contains("2 rounds") && said.contains("0 violations"), "{said}");
+}
