@@ -6,12 +6,8 @@ use std::process::Command;
 /// Runs a script and returns what it said.
 fn run(script: &str, args: &[&str]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chaos").join(script);
-    let output = Command::new("python3")
-        .arg(script)
-        .args(["--pegasus", env!("CARGO_BIN_EXE_pegasus")])
-        .args(args)
-        .output()
-        .expect("python3 runs");
+    let output =
+        Command::new("python3").arg(script).args(["--pegasus", env!("CARGO_BIN_EXE_pegasus")]).args(args).output().expect("python3 runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     said

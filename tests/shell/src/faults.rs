@@ -1,5 +1,6 @@
 //! What goes wrong, and when.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +21,11 @@ pub struct Faults {
     wrong: Vec<(Duration, Wrong)>,
     /// How fast they come.
     pause_max: u64,
-    count: usize,
+    counts: Counts,
 }
+
+/// Faults by kind.
+pub type Counts = BTreeMap<&'static str, u64>;
 
 enum Wrong {
     /// Directions that are held, and since when.
@@ -41,12 +45,12 @@ impl Faults {
     pub fn new(cluster: &Arc<Cluster>) -> Faults {
         let mut random = Random::new(cluster.seed, "faults");
         let pause_max = *random.pick(&[500, 1500, 4000]);
-        Faults { cluster: Arc::clone(cluster), random, next: None, wrong: Vec::new(), pause_max, count: 0 }
+        Faults { cluster: Arc::clone(cluster), random, next: None, wrong: Vec::new(), pause_max, counts: Counts::new() }
     }
 
     /// How many there were.
-    pub fn count(&self) -> usize {
-        self.count
+    pub fn counts(&self) -> Counts {
+        self.counts.clone()
     }
 
     /// From now on things go wrong.
@@ -72,27 +76,45 @@ impl Faults {
         }
         if self.next.is_some_and(|next| next <= now) {
             self.next = Some(now + self.random.millis(20, self.pause_max));
-            self.count += 1;
-            self.something(sim, now);
+            let kind = self.something(sim, now);
+            *self.counts.entry(kind).or_default() += 1;
         }
     }
 
-    fn something(&mut self, sim: &mut Sim<'_>, now: Duration) {
+    /// What it was.
+    fn something(&mut self, sim: &mut Sim<'_>, now: Duration) -> &'static str {
         let node = self.random.pick(&self.cluster.nodes.clone()).clone();
         match self.random.below(100) {
-            0..22 => self.kill(sim, &node, now),
-            22..32 => self.lose_power(sim, &node, now),
-            32..34 => self.lose_all_power(sim),
-            34..38 => self.retire(&node, now),
-            38..52 => self.isolate(&node, now),
+            0..22 => {
+                self.kill(sim, &node, now);
+                "kill"
+            }
+            22..32 => {
+                self.lose_power(sim, &node, now);
+                "power"
+            }
+            32..34 => {
+                self.lose_all_power(sim);
+                "power-of-all"
+            }
+            34..38 => {
+                self.retire(&node, now);
+                "retire"
+            }
+            38..52 => {
+                self.isolate(&node, now);
+                "cut-off"
+            }
             52..66 => {
                 let other = self.random.pick(&self.cluster.nodes.clone()).clone();
                 let one_way = self.random.chance(0.6);
                 self.hold(pairs(&node, &[other], one_way), now);
+                "cut"
             }
             66..72 => {
                 let one_way = self.random.chance(0.5);
                 self.hold(pairs(&node, &[META.to_owned()], one_way), now);
+                "cut-from-meta"
             }
             72..80 => {
                 let takes = self.random.millis(50, 4_000);
@@ -100,23 +122,33 @@ impl Faults {
                 self.cluster.disks[&node].slow(Some(takes));
                 let until = now + self.random.millis(100, 4_000);
                 self.wrong.push((until, Wrong::Slow(node)));
+                "slow-disk"
             }
-            80..88 => self.kill(sim, META, now),
-            88..91 => self.isolate(META, now),
+            80..88 => {
+                self.kill(sim, META, now);
+                "meta-killed"
+            }
+            88..91 => {
+                self.isolate(META, now);
+                "meta-cut-off"
+            }
             91..93 => {
                 let fault = *self.random.pick(&[Fault::Before, Fault::After, Fault::Down]);
                 self.note("records", META, &[fault as u64]);
                 self.cluster.records.fail(Some(fault));
                 self.wrong.push((now + self.random.millis(100, 3_000), Wrong::Records));
+                "meta-store"
             }
             93..96 => {
                 let proxy = *self.random.pick(&PROXIES);
                 self.kill(sim, proxy, now);
+                "proxy-killed"
             }
             _ => {
                 let latency = self.random.millis(1, 200);
                 self.note("latency", "", &[latency.as_millis() as u64]);
                 sim.set_max_message_latency(latency);
+                "slow-network"
             }
         }
     }

@@ -2,7 +2,10 @@
 //!
 //! Every seed runs in a process of its own, so that nothing of one is left for the next.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use clap::Parser;
@@ -58,9 +61,11 @@ fn one(seed: u64, loud: bool) -> ExitCode {
     match outcome {
         Ok(outcome) => {
             let run::Outcome { trace, simulated, operations, unknown, faults, undecided } = outcome;
+            let faults: Vec<String> = faults.iter().map(|(kind, count)| format!("{kind}:{count}")).collect();
+            let faults = faults.join(" ");
             let undecided = undecided.map_or(String::new(), |key| format!(", {key} undecided"));
             println!(
-                "seed {seed}: trace {trace:016x}, {:.1} s, {operations} operations, {unknown} unknown, {faults} faults{undecided}",
+                "seed {seed}: trace {trace:016x}, {:.1} s, {operations} operations, {unknown} unknown, faults {faults}{undecided}",
                 simulated.as_secs_f64()
             );
             ExitCode::SUCCESS
@@ -76,7 +81,8 @@ fn one(seed: u64, loud: bool) -> ExitCode {
 fn many(arguments: &Arguments) -> ExitCode {
     let next = AtomicU64::new(arguments.from);
     let end = arguments.from + arguments.seeds;
-    let (violations, undecided, operations) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicU64::new(0));
+    let (violations, undecided) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let total = Mutex::new(Total::default());
     let jobs = match arguments.jobs {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         jobs => jobs,
@@ -99,8 +105,7 @@ fn many(arguments: &Arguments) -> ExitCode {
                 println!("{line}\n  and when run again: {}", child(seed).1);
             }
             undecided.fetch_add(usize::from(line.ends_with("undecided")), Ordering::Relaxed);
-            let count = line.split(", ").find_map(|part| part.strip_suffix(" operations")?.parse::<u64>().ok());
-            operations.fetch_add(count.unwrap_or(0), Ordering::Relaxed);
+            total.lock().expect("no thread panics").add(&line);
             let done = seed + 1 - arguments.from;
             if done.is_multiple_of(100) {
                 println!("{done} seeds, {} violations", violations.load(Ordering::Relaxed));
@@ -109,9 +114,45 @@ fn many(arguments: &Arguments) -> ExitCode {
     };
     std::thread::scope(|scope| (0..jobs).for_each(|_| drop(scope.spawn(work))));
     let (violations, undecided) = (violations.into_inner(), undecided.into_inner());
-    println!("{} operations of clients, {undecided} histories undecided", operations.into_inner());
+    println!("{}, {undecided} histories undecided", total.into_inner().expect("no thread panics"));
     println!("{} seeds, {violations} violations", arguments.seeds);
     if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What many seeds came to, from what each of them said.
+#[derive(Default)]
+struct Total {
+    seconds: f64,
+    operations: u64,
+    unknown: u64,
+    faults: BTreeMap<String, u64>,
+}
+
+impl Total {
+    fn add(&mut self, line: &str) {
+        for part in line.split(", ") {
+            if let Some(count) = part.strip_suffix(" operations").and_then(|count| count.parse::<u64>().ok()) {
+                self.operations += count;
+            } else if let Some(count) = part.strip_suffix(" unknown").and_then(|count| count.parse::<u64>().ok()) {
+                self.unknown += count;
+            } else if let Some(seconds) = part.strip_suffix(" s").and_then(|seconds| seconds.parse::<f64>().ok()) {
+                self.seconds += seconds;
+            } else if let Some(faults) = part.strip_prefix("faults ") {
+                for (kind, count) in faults.split(' ').filter_map(|fault| fault.split_once(':')) {
+                    *self.faults.entry(kind.to_owned()).or_default() += count.parse::<u64>().unwrap_or(0);
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:.2} simulated hours", self.seconds / 3600.0)?;
+        let faults: Vec<String> = self.faults.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        writeln!(f, "faults: {}", faults.join(", "))?;
+        write!(f, "{} operations of clients, {} unknown", self.operations, self.unknown)
+    }
 }
 
 /// Runs a seed in a process of its own: whether all was well, and what it said last.

@@ -15,7 +15,7 @@ use wire::rpc::{ReplicaReport, ReplicaState};
 
 use crate::clock::between_steps;
 use crate::cluster::{CLIENTS, Cluster, META, PROXIES, REPLICAS};
-use crate::faults::{Faults, LATENCY};
+use crate::faults::{Counts, Faults, LATENCY};
 use crate::random::Random;
 use crate::trace::Trace;
 
@@ -31,7 +31,7 @@ pub struct Outcome {
     /// Of them.
     pub unknown: usize,
     /// Faults.
-    pub faults: usize,
+    pub faults: Counts,
     /// The history of a key could not be decided.
     pub undecided: Option<String>,
 }
@@ -45,7 +45,7 @@ pub fn run(seed: u64, loud: bool) -> Result<Outcome, String> {
     let cluster = Cluster::new(seed, trace.clone());
     let mut run = Run { sim: build(&cluster), faults: Faults::new(&cluster), cluster: Arc::clone(&cluster) };
     let lived = run.live();
-    let (simulated, faults) = (run.sim.elapsed(), run.faults.count());
+    let (simulated, faults) = (run.sim.elapsed(), run.faults.counts());
     drop(run);
     // A history that cannot be is worse news than a cluster that does not get on.
     let history = std::mem::take(&mut *cluster.history.lock());

@@ -54,11 +54,7 @@ fn what_heard_nothing_may_have_happened_later_or_never_but_not_twice() {
 #[test]
 fn an_append_tells_what_was_there_before() {
     let append = |piece: &str| Op::Append(piece.to_owned());
-    assert!(holds(&[
-        (0, 10, append("ab"), Heard::Number(4)),
-        (0, 10, append("cd"), Heard::Number(2)),
-        (20, 30, Op::Get, value("cdab"))
-    ]));
+    assert!(holds(&[(0, 10, append("ab"), Heard::Number(4)), (0, 10, append("cd"), Heard::Number(2)), (20, 30, Op::Get, value("cdab"))]));
     assert!(!holds(&[(0, 10, append("ab"), Heard::Number(2)), (20, 30, append("cd"), Heard::Number(2))]));
 }
 
