@@ -155,7 +155,7 @@ pub struct Log {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Learn {
-    /// MiB a second that leave a node for learners, so that clients notice little.
+    /// MiB a second that leave a node for learners, and that learners of a node take in, so that clients notice little.
     pub rate_mib: u64,
     /// Learners that a node sends files to at once.
     pub concurrent_max: usize,

@@ -18,7 +18,7 @@ use replica::clock::{Clock, SystemClock};
 use replica::node::{Node, NodeOptions, NodeWorld};
 use tokio::runtime::Handle;
 use types::args::Args;
-use types::id::{NodeId, RequestId, TableId};
+use types::id::{NodeId, PartitionId, RequestId, TableId};
 use types::slot::Slot;
 use types::txn::{Call, Coprocessor, Database, Proto};
 use wire::rpc::{ControlRequest, ControlResponse, Execute, Executed, Outcome, ReplicaState, Replicate};
@@ -27,24 +27,62 @@ const PARTITIONS: u32 = 4;
 
 /// The way to a node that may be closed and opened again: nobody but the test holds the node itself.
 #[derive(Default)]
-struct Door(Mutex<Option<Arc<Node>>>);
+struct Door {
+    node: Mutex<Option<Arc<Node>>>,
+    trouble: Mutex<Trouble>,
+}
+
+/// What learners asked a node for, and how to disturb them.
+#[derive(Default)]
+struct Trouble {
+    on: bool,
+    /// Session, file, place; and whether the piece arrived whole.
+    asked: Vec<(u64, u32, u64, bool)>,
+}
+
+impl Door {
+    /// Every seventh piece does not come, every ninth is changed on its way.
+    fn disturbed(&self, node: &Node, request: ControlRequest, patience: Duration) -> Pending<ControlResponse> {
+        let &ControlRequest::LearnFetch { session, file, offset, .. } = &request else { return node.control(request, patience) };
+        let mut trouble = self.trouble.lock();
+        let number = trouble.asked.len();
+        let (lost, changed) = (number % 7 == 1, number % 9 == 2);
+        trouble.asked.push((session, file, offset, !lost && !changed));
+        let (sender, pending) = Pending::waiting();
+        let answer = node.control(request, patience);
+        tokio::spawn(async move {
+            let answer = match answer.await {
+                _ if lost => Err(CallError::Unreachable("disturbed".to_owned())),
+                Ok(ControlResponse::LearnChunk { bytes, crc }) if changed => {
+                    let mut bytes = bytes.to_vec();
+                    bytes[0] ^= 1;
+                    Ok(ControlResponse::LearnChunk { bytes: bytes.into(), crc })
+                }
+                answer => answer,
+            };
+            let _ = sender.send(answer); // who asked may have given up
+        });
+        pending
+    }
+}
 
 impl Service for Door {
     fn execute(&self, request: Execute) -> Pending<Executed> {
-        match &*self.0.lock() {
+        match &*self.node.lock() {
             Some(node) => node.execute(request),
             None => Pending::ready(Err(CallError::Unreachable("closed".to_owned()))),
         }
     }
 
     fn replicate(&self, batch: Replicate) {
-        if let Some(node) = &*self.0.lock() {
+        if let Some(node) = &*self.node.lock() {
             node.replicate(batch);
         }
     }
 
     fn control(&self, request: ControlRequest, patience: Duration) -> Pending<ControlResponse> {
-        match &*self.0.lock() {
+        match &*self.node.lock() {
+            Some(node) if self.trouble.lock().on => self.disturbed(node, request, patience),
             Some(node) => node.control(request, patience),
             None => Pending::ready(Err(CallError::Unreachable("closed".to_owned()))),
         }
@@ -125,14 +163,14 @@ impl Cluster {
             runtimes: vec![Handle::current(), Handle::current()],
         };
         let node = Node::open(options, world).expect("a node");
-        *self.doors[number].0.lock() = Some(Arc::clone(&node));
+        *self.doors[number].node.lock() = Some(Arc::clone(&node));
         self.nodes[number] = Some(node);
     }
 
     /// Closes a node and waits until its files are free.
     async fn close(&mut self, number: usize) {
         let node = self.nodes[number].take().expect("it runs");
-        self.doors[number].0.lock().take();
+        self.doors[number].node.lock().take();
         node.close(Duration::from_millis(300)).await;
         while Arc::strong_count(&node) > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -141,7 +179,7 @@ impl Cluster {
 
     /// Waits until every group has a serving primary and two secondaries.
     async fn settled(&self) {
-        for _ in 0..2000 {
+        for _ in 0..6000 {
             let states: Vec<ReplicaState> = self.nodes.iter().flatten().flat_map(|n| n.replicas()).map(|r| r.state).collect();
             let count = |state| states.iter().filter(|s| **s == state).count();
             if count(ReplicaState::Primary) == PARTITIONS as usize && count(ReplicaState::Secondary) == 2 * PARTITIONS as usize {
@@ -233,6 +271,55 @@ async fn a_group_goes_on_without_a_member_and_the_member_catches_up() {
                 assert_eq!(cluster.call(&["GET", &format!("{key}{i}")]).await, format!("$1\r\n{round}"), "round {round}, {key}{i}");
             }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_is_fetched_whole_whatever_happens_to_its_pieces() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut cluster = Cluster::start(dir.path()).await;
+    // More than the log keeps.
+    let value = |i: u32| format!("{i}:{}", "x".repeat(16_000));
+    for i in 0..1500 {
+        assert_eq!(cluster.call(&["SET", &format!("k{i}"), &value(i)]).await, "+OK");
+    }
+    cluster.close(2).await;
+    std::fs::remove_dir_all(dir.path().join("node-2")).expect("its disk is replaced");
+    cluster.doors.iter().for_each(|door| door.trouble.lock().on = true);
+    cluster.open(dir.path(), 2);
+    cluster.settled().await;
+
+    for door in &cluster.doors {
+        let trouble = door.trouble.lock();
+        let mut asked = trouble.asked.clone();
+        asked.sort_by_key(|(session, ..)| *session); // each learner asks for one piece after the other
+        for pair in asked.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+            let ((_, file, offset, whole), (_, next_file, next, _)) = (pair[0], pair[1]);
+            assert!(whole || (file, offset) == (next_file, next), "what did not arrive is asked for again: {pair:?}");
+            assert!(!whole || next_file > file || next > offset, "and nothing else: {pair:?}");
+        }
+    }
+    let pieces: usize = cluster.doors.iter().map(|door| door.trouble.lock().asked.len()).sum();
+    assert!(pieces > 40, "{pieces} pieces: that was no checkpoint");
+
+    for index in 0..PARTITIONS {
+        let (partition, to) = (PartitionId { table: TableId(1), index }, NodeId::new("node-2"));
+        cluster.meta.control(ControlRequest::MovePrimary { partition, to }, Duration::from_secs(5)).await.expect("the meta server");
+    }
+    let leads = |cluster: &Cluster| {
+        let node = cluster.nodes[2].as_ref().expect("it runs");
+        node.replicas().iter().filter(|replica| replica.state == ReplicaState::Primary).count()
+    };
+    for _ in 0..2000 {
+        if leads(&cluster) == PARTITIONS as usize {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(leads(&cluster), PARTITIONS as usize);
+    for i in 0..1500 {
+        let value = value(i);
+        assert_eq!(cluster.call(&["GET", &format!("k{i}")]).await, format!("${}\r\n{value}", value.len()));
     }
 }
 

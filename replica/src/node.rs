@@ -28,7 +28,7 @@ use wire::rpc::{
 use crate::clock::Clock;
 use crate::frame::Frame;
 use crate::home::Home;
-use crate::learn::Sources;
+use crate::learn::{Meter, Sources};
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::partition::View;
@@ -65,7 +65,7 @@ pub struct NodeOptions {
     pub beacon: Duration,
     /// Members that a write needs in the configuration, where the table has as many.
     pub min_write_members: usize,
-    /// Bytes a second that leave for learners.
+    /// Bytes a second that leave for learners, and as many that learners of this node take in.
     pub learn_rate: u64,
     /// Learners that are sent files at once.
     pub learn_concurrent_max: usize,
@@ -104,6 +104,8 @@ pub struct Node {
     pub(crate) state: Mutex<Option<Entries>>,
     home: Home,
     pub(crate) sources: Sources,
+    /// What learners of this node take in.
+    pub(crate) intake: Meter,
     /// Stores that were replaced.
     retired: Mutex<Vec<Retired>>,
     pub(crate) stop: CancellationToken,
@@ -127,6 +129,7 @@ impl Node {
     pub fn open(options: NodeOptions, world: NodeWorld) -> Result<Arc<Node>, OpenError> {
         let recovered = recovery::open(&options, &world)?;
         let incarnation = recovered.state.incarnation;
+        let _ = std::fs::remove_dir_all(options.data.join("learn/in")); // of an earlier process
         let pool = world.machine.pool(&format!("{}-disk", options.node), options.pool_threads, POOL_QUEUE).map_err(OpenError::Thread)?;
         let pool = Arc::new(pool);
         let log = Arc::new(recovered.log);
@@ -159,6 +162,7 @@ impl Node {
             state: Mutex::new(Some(recovered.state)),
             home: home.clone(),
             sources: Sources::new(options.data.join("learn/out"), incarnation),
+            intake: Meter::default(),
             retired: Mutex::default(),
             stop: CancellationToken::new(),
             inboxes,

@@ -494,4 +494,26 @@ mod tests {
         let begin = |now| next_incarnation(&StateStore::open(dir.path()).unwrap(), UnixMs(now)).unwrap();
         assert_eq!([begin(1000), begin(2000), begin(1500), begin(-7), begin(3000)], [1000, 2000, 2001, 2002, 3000]);
     }
+
+    #[test]
+    fn wherever_the_replacement_of_a_store_was_cut_short_one_whole_store_is_left() {
+        let id = PartitionId { table: TableId(1), index: 0 };
+        let other = PartitionId { table: TableId(1), index: 10 };
+        let entry = |generation| Entry { ballot: Ballot(1), partition_count: 16, generation };
+        let left = |found: &[&str], generation| {
+            let dir = tempfile::tempdir().unwrap();
+            let store = dir.path().join("store");
+            found.iter().for_each(|name| std::fs::create_dir_all(store.join(name)).unwrap());
+            remove_other_generations(dir.path(), &[(id, entry(generation)), (other, entry(0))]);
+            let mut names: Vec<String> =
+                std::fs::read_dir(&store).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(left(&["1.0", "1.10"], 0), ["1.0", "1.10"], "before it began");
+        assert_eq!(left(&["1.0", "1.0-g1", "1.10"], 0), ["1.0", "1.10"], "the next one is there and not in force");
+        assert_eq!(left(&["1.0", "1.0-g1", "1.10"], 1), ["1.0-g1", "1.10"], "it is in force");
+        assert_eq!(left(&["1.0-g1", "1.0-g2", "1.10"], 2), ["1.0-g2", "1.10"]);
+        assert_eq!(left(&["1.0.damaged-1", "1.0-g1", "1.10"], 1), ["1.0-g1", "1.0.damaged-1", "1.10"], "a person may want to look at it");
+    }
 }

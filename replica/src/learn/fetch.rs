@@ -84,11 +84,14 @@ impl Node {
         let store = sought.view.store.as_ref().filter(|_| usable).map(Arc::clone);
         let applied = store.as_ref().map_or(Decree(0), |store| store.applied());
         let directory = self.options.data.join("learn/in").join(sought.partition.to_string());
-        let plan = self.fetch_files(sought, applied, &directory).await?;
-        let worker = Arc::clone(self);
-        let (id, config, installing) = (sought.partition, sought.config.clone(), plan.clone());
-        let installed = self.on_pool(move || worker.install(id, store, &config, &installing, &directory)).await??;
-        let (remembered, anew) = installed;
+        let (remembered, anew, plan) = match self.fetch_and_install_in(sought, applied, store, &directory).await {
+            Ok(installed) => installed,
+            Err(error) => {
+                // Nobody goes on with it, and the disk may be full.
+                let _ = self.on_pool(move || std::fs::remove_dir_all(directory)).await;
+                return Err(error);
+            }
+        };
         let config = sought.config.clone();
         Ok((
             plan,
@@ -99,12 +102,26 @@ impl Node {
         ))
     }
 
+    async fn fetch_and_install_in(
+        self: &Arc<Self>,
+        sought: &Sought,
+        applied: Decree,
+        store: Option<Arc<Store>>,
+        directory: &Path,
+    ) -> Result<(Remembered, Option<Box<Partition>>, LearnPlan), FetchError> {
+        let plan = self.fetch_files(sought, applied, directory).await?;
+        let (worker, directory) = (Arc::clone(self), directory.to_owned());
+        let (id, config, installing) = (sought.partition, sought.config.clone(), plan.clone());
+        let (remembered, anew) = self.on_pool(move || worker.install(id, store, &config, &installing, &directory)).await??;
+        Ok((remembered, anew, plan))
+    }
+
     /// Fetches all files of a plan, going on where it was when a call fails, as long as the session lives.
     async fn fetch_files(self: &Arc<Self>, sought: &Sought, applied: Decree, directory: &Path) -> Result<LearnPlan, FetchError> {
         let mut session = 0;
         let mut failures = 0;
         loop {
-            match self.fetch_once(sought, applied, directory, &mut session).await {
+            match self.fetch_once(sought, applied, directory, &mut session, &mut failures).await {
                 Ok(plan) => {
                     let end = sought.primary.control(ControlRequest::LearnEnd { session }, CALL_PATIENCE).await;
                     drop(end); // it ends by itself, too
@@ -126,6 +143,7 @@ impl Node {
         applied: Decree,
         directory: &Path,
         session: &mut u64,
+        failures: &mut u32,
     ) -> Result<LearnPlan, FetchError> {
         let (partition, ballot) = (sought.partition, sought.config.ballot);
         let begin = ControlRequest::LearnBegin { partition, ballot, applied, session: *session };
@@ -156,6 +174,11 @@ impl Node {
                     _ => return Err(FetchError::Unexpected),
                 };
                 offset += bytes.len() as u64;
+                *failures = 0;
+                let wait = self.intake.pay(self.world.clock.now(), bytes.len(), self.options.learn_rate);
+                if !wait.is_zero() {
+                    tokio::time::sleep(wait).await;
+                }
                 let file = Arc::clone(&out);
                 self.on_pool(move || file.lock().write_all(&bytes)).await??;
             }
@@ -300,8 +323,8 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 /// A checkpoint may have to be flushed first.
 const PLAN_PATIENCE: Duration = Duration::from_secs(120);
 const CALL_PATIENCE: Duration = Duration::from_secs(30);
-/// Calls that may fail before it is given up.
-const FAILURES_MAX: usize = 20;
+/// Calls that may fail one after the other before it is given up.
+const FAILURES_MAX: u32 = 20;
 /// Between them.
 const PAUSE: Duration = Duration::from_millis(500);
 const APPLY_BYTES: usize = 4 << 20;

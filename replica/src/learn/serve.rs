@@ -17,6 +17,7 @@ use types::id::{Ballot, Decree, PartitionId};
 use types::time::Time;
 use wire::rpc::{ControlResponse, LearnFile, LearnPlan, LearnSource, ReplicaState};
 
+use crate::learn::Meter;
 use crate::learn::files::{self, Writer};
 use crate::node::Node;
 use crate::partition::View;
@@ -26,6 +27,7 @@ use crate::shard::Event;
 /// What learners are fetching from this node.
 pub(crate) struct Sources {
     directory: PathBuf,
+    given: Meter,
     state: Mutex<State>,
 }
 
@@ -35,8 +37,6 @@ struct State {
     next: u64,
     /// Plans in the making.
     making: usize,
-    /// When the bytes given out so far are paid for, at the rate that is allowed.
-    paid: Time,
 }
 
 struct Source {
@@ -65,7 +65,7 @@ impl Sources {
     /// None yet. What an earlier process left in `directory` is removed. `first` makes names of sessions unlike those of other processes.
     pub(crate) fn new(directory: PathBuf, first: u64) -> Sources {
         let _ = std::fs::remove_dir_all(&directory);
-        Sources { directory, state: Mutex::new(State { next: first, ..State::default() }) }
+        Sources { directory, given: Meter::default(), state: Mutex::new(State { next: first, ..State::default() }) }
     }
 
     /// Removes what nobody has asked for lately.
@@ -264,7 +264,7 @@ impl Node {
             let piece = node.piece(session, file, offset, bytes_max);
             let (answer, wait) = match piece {
                 Ok(bytes) => {
-                    let wait = node.pay(bytes.len());
+                    let wait = node.sources.given.pay(node.world.clock.now(), bytes.len(), node.options.learn_rate);
                     let crc = crc32c::crc32c(&bytes);
                     (ControlResponse::LearnChunk { bytes, crc }, wait)
                 }
@@ -297,16 +297,6 @@ impl Node {
         let mut bytes = vec![0; left.min(u64::from(bytes_max)).min(PIECE_MAX) as usize];
         std::fs::File::open(path)?.read_exact_at(&mut bytes, offset)?;
         Ok(bytes.into())
-    }
-
-    /// How long to wait before so many bytes may leave.
-    fn pay(&self, bytes: usize) -> Duration {
-        let now = self.world.clock.now();
-        let cost = Duration::from_secs_f64(bytes as f64 / self.options.learn_rate.max(1) as f64);
-        let mut state = self.sources.state.lock();
-        let wait = state.paid.since(now);
-        state.paid = state.paid.max(now) + cost;
-        wait
     }
 
     pub(crate) fn learn_end(self: &Arc<Self>, session: u64) -> Pending<ControlResponse> {
