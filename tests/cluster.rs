@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use replica::clock::{Clock, SystemClock};
 use replica::node::{Node, NodeOptions, NodeWorld};
 use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
 use types::args::Args;
 use types::id::{NodeId, PartitionId, RequestId, TableId};
 use types::slot::Slot;
@@ -30,6 +31,7 @@ const PARTITIONS: u32 = 4;
 struct Door {
     node: Mutex<Option<Arc<Node>>>,
     trouble: Mutex<Trouble>,
+    tasks: TaskTracker,
 }
 
 /// What learners asked a node for, and how to disturb them.
@@ -50,7 +52,7 @@ impl Door {
         trouble.asked.push((session, file, offset, !lost && !changed));
         let (sender, pending) = Pending::waiting();
         let answer = node.control(request, patience);
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             let answer = match answer.await {
                 _ if lost => Err(CallError::Unreachable("disturbed".to_owned())),
                 Ok(ControlResponse::LearnChunk { bytes, crc }) if changed => {
