@@ -1,6 +1,6 @@
 //! The replication protocol on simulated time, networks, disks and clocks: one thread, one seed, one run.
 //!
-//! The state machines are those that run in production: [`pacifica::replica::Replica`], [`pacifica::recovery::Recovery`] and [`meta::core::Core`]. What drives them here
+//! The state machines are those that run in production: [`pacifica::replica::Replica`], [`pacifica::recovery::Recovery`] and [`::meta::core::Core`]. What drives them here
 //! does in small what `replica` does; what surrounds them goes wrong as the seed will have it; and an oracle that sees all disks at once looks at them after every step.
 
 mod client;
