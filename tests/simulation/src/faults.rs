@@ -4,14 +4,14 @@ use wire::rpc::{ControlRequest, ControlResponse};
 
 use meta::store::memory::Fault as StoreFault;
 use pacifica::replica::{Input, Suggestion};
-use types::id::Ballot;
+use types::id::{Ballot, NodeId};
 
 use crate::clock::{MS, Nanos, SECOND};
 use crate::data::KEYS;
 use crate::world::{Event, World, say};
 
 /// How many kinds of faults there are.
-pub const KINDS: usize = 22;
+pub const KINDS: usize = 23;
 
 /// Their names.
 pub const NAMES: [&str; KINDS] = [
@@ -37,6 +37,7 @@ pub const NAMES: [&str; KINDS] = [
     "meta hangs",
     "move in trouble",
     "meta store",
+    "addition in trouble",
 ];
 
 /// The end of a fault.
@@ -46,6 +47,8 @@ pub(crate) enum Heal {
     Weather,
     Disk(usize),
     Meta,
+    /// Of a meta server that is killed and started again at once.
+    MetaAgain,
     Stop(usize),
     Drain(usize),
     Freeze,
@@ -165,6 +168,7 @@ impl World {
                 let fault = if self.rng.chance(500) { StoreFault::Before } else { StoreFault::After };
                 self.meta.fail(Some(fault));
             }
+            22 => self.hold_addition = true,
             _ => {
                 let ppm = self.rng.within(0, 2 * self.settings.drift) as i64 - self.settings.drift as i64;
                 let now = self.now;
@@ -243,6 +247,19 @@ impl World {
         self.after(begin, Event::Healed(Heal::Trouble(primary, span)));
     }
 
+    /// The request to add `learner` lies in a buffer. It is repeated to a meta server that was started again and knows nothing of the learner, and that
+    /// hears of it before the first request arrives. How much later that is.
+    pub(crate) fn addition_in_trouble(&mut self, learner: &NodeId) -> Nanos {
+        self.hold_addition = false;
+        let (n, place) = (self.index(learner), self.meta_place());
+        self.network.cut[n][place] = true;
+        let again = SECOND - self.rng.below(50 * MS);
+        self.after(again, Event::Healed(Heal::MetaAgain));
+        let heard = SECOND + self.rng.within(20 * MS, 300 * MS);
+        self.after(heard, Event::Healed(Heal::Network));
+        heard + self.rng.below(SECOND)
+    }
+
     fn trouble(&mut self, n: usize, span: Nanos) {
         if self.calm.is_some() {
             return;
@@ -301,6 +318,10 @@ impl World {
                 self.meta.restart(now);
                 self.after(100 * MS, Event::MetaTick { epoch: self.meta_epoch });
             }
+            Heal::MetaAgain => {
+                self.meta_up = false;
+                self.heal(Heal::Meta);
+            }
             Heal::Freeze => drop(self.order(ControlRequest::Freeze { on: false })),
             Heal::Trouble(n, span) => self.trouble(n, span),
             Heal::Stop(n) => {
@@ -325,6 +346,7 @@ impl World {
         self.meta.fail(None);
         self.heal(Heal::Freeze);
         self.meta_hangs_until = 0;
+        self.hold_addition = false;
         for n in 0..self.nodes.len() {
             self.heal(Heal::Disk(n));
             self.heal(Heal::Drain(n));

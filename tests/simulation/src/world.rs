@@ -209,6 +209,8 @@ pub struct World {
     pub(crate) meta_up: bool,
     /// Who was removed by an administrator.
     pub(crate) removed: Vec<(PartitionId, NodeId)>,
+    /// The next addition gets into trouble.
+    pub(crate) hold_addition: bool,
     pub(crate) meta_epoch: u32,
     pub(crate) meta_hangs_until: Nanos,
     pub(crate) network: Network,
@@ -264,6 +266,7 @@ impl World {
             meta,
             meta_up: true,
             removed: Vec::new(),
+            hold_addition: false,
             meta_epoch: 0,
             meta_hangs_until: 0,
             network,
@@ -394,6 +397,12 @@ impl World {
                 return self.after(MS, Event::ChangeLost { node, epoch, part, ballot, number, answer: Answer::Unsent });
             }
             self.after(SECOND, Event::ChangeLost { node, epoch, part, ballot, number, answer: Answer::Unknown });
+            if self.hold_addition
+                && let ControlRequest::Change(ChangeRequest { change: Change::Add { node: learner, .. }, .. }) = &request
+            {
+                let span = self.addition_in_trouble(learner);
+                return self.after(span, Event::Request { node, epoch, request: Box::new(request), change });
+            }
         }
         if let Some(span) = self.transit(node, place) {
             let span = if change.is_some() && self.rng.chance(30) { span + self.rng.below(3 * SECOND) } else { span };
