@@ -7,6 +7,7 @@ quoted is the median over the rounds and the ratio of medians. CPU is what the k
     bench/bench.py --pegasus target/release/pegasus                 # all, about 40 minutes
     bench/bench.py --pegasus target/release/pegasus --quick         # 64-byte values, fewer requests, about 8 minutes
     bench/bench.py ... --servers redis,pegasus-1-no --tests set,get # a selection
+    bench/bench.py ... --before OLD/pegasus                         # beside another version, which then is what ratios are to
 """
 
 import argparse
@@ -75,13 +76,13 @@ def free_port():
         return s.getsockname()[1]
 
 
-def servers(pegasus, directory):
+def servers(pegasus, before, directory):
     def redis(*extra):
         return lambda port, d: ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(d), "--save", "", *extra]
 
-    def onebox(replicas, sync):
+    def onebox(replicas, sync, binary=pegasus):
         return lambda port, d: [
-            pegasus, "onebox", "--port", str(port), "--data", str(d / "data"), "--nodes", str(replicas),
+            binary, "onebox", "--port", str(port), "--data", str(d / "data"), "--nodes", str(replicas),
             "--replicas", str(replicas), "--sync", sync, "--set", "tracing.level=warn",
         ]  # fmt: skip
 
@@ -93,6 +94,11 @@ def servers(pegasus, directory):
         ("pegasus-3-no", "redis", onebox(3, "no")),
         ("pegasus-3-always", "redis-always", onebox(3, "always")),
     ]
+    if before:
+        kinds = [(1, "no"), (1, "always"), (3, "no"), (3, "always")]
+        made = [(f"before-{r}-{sync}", None, onebox(r, sync, before)) for r, sync in kinds]
+        made += [(f"pegasus-{r}-{sync}", f"before-{r}-{sync}", onebox(r, sync)) for r, sync in kinds]
+        made.sort(key=lambda entry: entry[0].split("-")[1:])
     return [Server(name, against, command, directory / name) for name, against, command in made]
 
 
@@ -128,7 +134,7 @@ def median_of(samples):
 
 
 def table(results, names, against):
-    """Markdown: a row a test, thousand operations a second (and per CPU second), ratio to the Redis it is compared with."""
+    """Markdown: a row a test, thousand operations a second (and per CPU second), ratio to what it is compared with."""
     lines = []
     for size in sorted({k[3] for k in results}):
         lines += [f"\n### {size}-byte values\n"]
@@ -152,6 +158,7 @@ def table(results, names, against):
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--pegasus", required=True, help="the pegasus binary")
+    args.add_argument("--before", help="another version's binary, to be compared with instead of redis-server")
     args.add_argument("--rounds", type=int, default=5)
     args.add_argument("--requests", type=int, default=200_000, help="requests of a run without pipelining; with -P 16 it is four times that")
     args.add_argument("--servers", default="", help="comma-separated names; all by default")
@@ -168,7 +175,8 @@ def main():
         sys.exit("redis-server and redis-benchmark are needed (make install)")
 
     directory = Path(tempfile.mkdtemp(prefix="pegasus-bench-"))
-    chosen = servers(os.path.abspath(args.pegasus), directory)
+    before = os.path.abspath(args.before) if args.before else None
+    chosen = servers(os.path.abspath(args.pegasus), before, directory)
     if args.servers:
         wanted = args.servers.split(",")
         unknown = set(wanted) - {s.name for s in chosen}
