@@ -5,6 +5,7 @@
 
 use resp::{reply, walk};
 use types::args::Args;
+use types::limits::Limits;
 use types::txn::{Call, CommandId, Database, KeyCount, Proto};
 
 use crate::program::{Program, Stop};
@@ -12,7 +13,7 @@ use crate::table::{Command, Flag};
 
 /// What a partition is asked.
 pub fn call() -> Call {
-    Call { command: ID, database: Database(0), proto: Proto::Resp2, args: Args::copied([CENSUS.name]) }
+    Call { command: ID, database: Database(0), proto: Proto::Resp2, args: Args::copied([CENSUS.name]), limits: Limits::DEFAULT }
 }
 
 /// What a partition answered; `None` if it is no census, such as the error of a node that does not know it.
@@ -64,7 +65,7 @@ mod tests {
 
     #[test]
     fn keys_and_expiries_of_all_databases_are_counted() {
-        let redis = Redis::default();
+        let redis = Redis;
         let mut memory = Memory::new(NOW);
         assert_eq!(read(&memory.call(&redis, &call())), Some(Vec::new()));
         check_with(
@@ -86,7 +87,7 @@ mod tests {
 
     #[test]
     fn nodes_know_it_and_clients_do_not() {
-        let redis = Redis::default();
+        let redis = Redis;
         assert_eq!(redis.resolve(&call().args), Some(ID));
         assert!(!redis.writes(ID));
         assert_eq!(table::lookup(CENSUS.name.as_bytes()), None);

@@ -50,6 +50,7 @@ fn place(place: Place) -> &'static str {
     match place {
         Place::Proxy => "in the proxy",
         Place::Key => "at the partition of its keys",
+        Place::Gather => "at the partition of its keys, or over copies",
         Place::Split(Merge::Sum) => "at the partitions of its keys, added",
         Place::Split(_) => "at the partitions of its keys",
         Place::Every(Merge::Sum) => "at every partition, added",

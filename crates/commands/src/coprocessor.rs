@@ -1,6 +1,7 @@
 //! The Redis coprocessor: runs the table's programs at a partition's primary.
 
 use types::args::Args;
+use types::limits::Limits;
 use types::txn::{Abort, Call, CommandId, Coprocessor, Database, HashKeyTxn, Proto};
 
 use crate::census;
@@ -10,23 +11,7 @@ use crate::table::{self, Command, Flag, Place};
 
 /// Redis commands, as the replica's coprocessor.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Redis {
-    limits: Limits,
-}
-
-/// Bounds on what a command may build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Longest string that APPEND and SETRANGE may make, in bytes: Redis' `proto-max-bulk-len`.
-    pub value_max: usize,
-}
-
-impl Redis {
-    /// A coprocessor with these limits.
-    pub fn new(limits: Limits) -> Redis {
-        Redis { limits }
-    }
-}
+pub struct Redis;
 
 impl Coprocessor for Redis {
     fn resolve(&self, args: &Args) -> Option<CommandId> {
@@ -45,7 +30,7 @@ impl Coprocessor for Redis {
             refuse(call, reply);
             return Ok(());
         };
-        let mut program = Program { command, call, txn, out: reply, limits: self.limits };
+        let mut program = Program { command, call, txn, out: reply };
         match run(&mut program) {
             Ok(()) => Ok(()),
             Err(Stop::Refused(text)) => {
@@ -58,13 +43,7 @@ impl Coprocessor for Redis {
 
     fn sweep(&self, limit: usize) -> Call {
         let args = Args::copied([b"sweep".as_slice(), itoa::Buffer::new().format(limit).as_bytes()]);
-        Call { command: SWEEP, database: Database(0), proto: Proto::Resp2, args }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits { value_max: 64 << 20 }
+        Call { command: SWEEP, database: Database(0), proto: Proto::Resp2, args, limits: Limits::DEFAULT }
     }
 }
 

@@ -8,7 +8,7 @@ use types::txn::Proto;
 
 use crate::glob;
 use crate::table::argument::{Argument, ArgumentKind};
-use crate::table::{COMMANDS, Category, Command, Flag, KeySpec, NotFound, by_name, find};
+use crate::table::{Begin, COMMANDS, Category, Command, Find, Flag, KeySpec, NotFound, by_name, find};
 
 /// Appends what `COMMAND` and `COMMAND INFO` say about a command.
 pub fn command_info(command: &Command, proto: Proto, out: &mut Vec<u8>) {
@@ -127,7 +127,7 @@ pub fn command_list(filter: ListFilter<'_>, out: &mut Vec<u8>) {
 pub fn command_getkeys(args: &Args, out: &mut Vec<u8>) {
     let text = match find(args) {
         Ok((_, command)) => {
-            let keys: Vec<usize> = command.keys(args.len()).collect();
+            let keys: Vec<usize> = command.keys(args).collect();
             if !keys.is_empty() {
                 reply::array(out, keys.len());
                 for index in keys {
@@ -143,13 +143,21 @@ pub fn command_getkeys(args: &Args, out: &mut Vec<u8>) {
     reply::error(out, text);
 }
 
-/// First key, last key and step, as `COMMAND` said it before there were key specs.
+/// First key, last key and step, as `COMMAND` said it before there were key specs: the specs that are ranges, as long as they follow
+/// one another.
 fn legacy_keys(command: &Command) -> (i64, i64, i64) {
-    command.keys.first().map_or((0, 0, 0), |spec| {
-        let first = spec.first as i64;
-        let last = i64::from(spec.last);
-        (first, if last < 0 { last } else { first + last }, spec.step as i64)
-    })
+    let mut keys = (0, 0, 0);
+    for spec in command.keys {
+        let (Begin::Index(first), Find::Range { last, step, limit: 0 | 1 }) = (spec.begin, spec.find) else { continue };
+        let (first, step) = (first as i64, step as i64);
+        let last = if last < 0 { i64::from(last) } else { first + i64::from(last) };
+        keys = match keys {
+            (0, 0, 0) => (first, last, step),
+            (begin, end, stride) if end + 1 == first && stride == step => (begin, last, step),
+            _ => break,
+        };
+    }
+    keys
 }
 
 fn key_spec(spec: &KeySpec, proto: Proto, out: &mut Vec<u8>) {
@@ -160,20 +168,45 @@ fn key_spec(spec: &KeySpec, proto: Proto, out: &mut Vec<u8>) {
     bulk(out, "flags");
     words(out, proto, spec.flags.iter().map(|flag| flag.to_string()));
     bulk(out, "begin_search");
-    reply::map(out, proto, 2);
-    pair(out, "type", "index");
-    bulk(out, "spec");
-    reply::map(out, proto, 1);
-    bulk(out, "index");
-    reply::integer(out, spec.first as i64);
+    match spec.begin {
+        Begin::Index(index) => search(out, proto, "index", &[("index", Part::Number(index as i64))]),
+        Begin::Keyword(word, from) => {
+            search(out, proto, "keyword", &[("keyword", Part::Word(word)), ("startfrom", Part::Number(i64::from(from)))]);
+        }
+        Begin::Unknown => search(out, proto, "unknown", &[]),
+    }
     bulk(out, "find_keys");
+    match spec.find {
+        Find::Range { last, step, limit } => {
+            let numbers = [("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", limit as i64)];
+            search(out, proto, "range", &numbers.map(|(name, number)| (name, Part::Number(number))));
+        }
+        Find::Count { index, first } => {
+            let numbers = [("keynumidx", index as i64), ("firstkey", first as i64), ("keystep", 1)];
+            search(out, proto, "keynum", &numbers.map(|(name, number)| (name, Part::Number(number))));
+        }
+        Find::Unknown => search(out, proto, "unknown", &[]),
+    }
+}
+
+/// A part of a key spec's half.
+enum Part {
+    Word(&'static str),
+    Number(i64),
+}
+
+/// One half of a key spec: its type and what belongs to it.
+fn search(out: &mut Vec<u8>, proto: Proto, kind: &str, parts: &[(&str, Part)]) {
     reply::map(out, proto, 2);
-    pair(out, "type", "range");
+    pair(out, "type", kind);
     bulk(out, "spec");
-    reply::map(out, proto, 3);
-    for (name, number) in [("lastkey", i64::from(spec.last)), ("keystep", spec.step as i64), ("limit", 0)] {
+    reply::map(out, proto, parts.len());
+    for (name, part) in parts {
         bulk(out, name);
-        reply::integer(out, number);
+        match part {
+            Part::Word(word) => bulk(out, word),
+            Part::Number(number) => reply::integer(out, *number),
+        }
     }
 }
 

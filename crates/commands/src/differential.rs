@@ -4,10 +4,11 @@
 //! clocks differ by a millisecond), orders of keys, `SCAN`.
 
 use resp::walk;
+use types::limits::Limits;
 use types::time::UnixMs;
 use types::txn::{Database, Proto};
 
-use crate::coprocessor::{Limits, Redis};
+use crate::coprocessor::Redis;
 use crate::differential::random::Random;
 use crate::differential::server::Server;
 use crate::memory::Memory;
@@ -21,8 +22,9 @@ fn random_commands_have_the_replies_of_redis() {
     for (proto, seed) in [(Proto::Resp2, 1), (Proto::Resp3, 2)] {
         let Some(mut server) = Server::start() else { return };
         server.hello(proto);
-        let redis = Redis::new(Limits { value_max: 512 << 20 });
+        let redis = Redis;
         let mut memory = Memory::new(UnixMs(0));
+        memory.set_limits(Limits { value_max: 512 << 20, ..Limits::DEFAULT });
         let mut random = Random(seed);
         for _ in 0..40 {
             memory.set_now(server.time());
@@ -43,7 +45,7 @@ fn sums_of_floats_are_those_of_redis() {
         return;
     }
     let Some(mut server) = Server::start() else { return };
-    let (redis, mut memory) = (Redis::default(), Memory::new(server.time()));
+    let (redis, mut memory) = (Redis, Memory::new(server.time()));
     let mut random = Random(3);
     let mut batch = Vec::new();
     for _ in 0..10_000 {
@@ -61,7 +63,7 @@ fn sums_of_floats_are_those_of_redis() {
 #[test]
 fn patterns_match_the_keys_that_redis_finds() {
     let Some(mut server) = Server::start() else { return };
-    let (redis, mut memory) = (Redis::default(), Memory::new(server.time()));
+    let (redis, mut memory) = (Redis, Memory::new(server.time()));
     let mut random = Random(4);
     let mut keys: Vec<Vec<u8>> = (0..200).map(|_| random.bytes(b"abc-]\\*^", 1, 4)).collect();
     keys.sort();

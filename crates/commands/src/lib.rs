@@ -20,14 +20,20 @@ pub mod table;
 
 #[cfg(test)]
 mod differential;
+mod elements;
 mod expiry;
 mod flush;
+mod hashes;
 mod keyspace;
 mod lcs;
+mod lists;
 mod long_double;
 mod object;
 mod program;
 pub mod scan;
+mod sets;
+mod sorted_sets;
+mod streams;
 mod strings;
 #[cfg(test)]
 mod testing;

@@ -4,24 +4,36 @@
 //! rollback, because nothing in it ever aborts.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::ops::{Bound, ControlFlow, RangeInclusive};
 
 use bytes::Bytes;
 use types::args::Args;
+use types::limits::Limits;
 use types::root::Root;
-use types::slot::{Cursor, SLOTS, Slot, hash48};
+use types::slot::{Cursor, SLOTS, hash48};
 use types::time::UnixMs;
-use types::txn::{Abort, Call, Coprocessor, Database, HashKey, HashKeyTxn, KeyCount, Proto, Scanned};
+use types::txn::{Abort, Call, Coprocessor, Database, HashKey, HashKeyTxn, KeyCount, Proto, Scanned, SortKeys, ValueId, Visit};
 
 /// One partition.
 pub struct Memory {
     roots: BTreeMap<Key, Root>,
-    elements: BTreeMap<(u64, Vec<u8>), Bytes>,
+    elements: BTreeMap<u64, Elements>,
     slots: RangeInclusive<u16>,
     now: UnixMs,
     decree: u64,
     id: u64,
     seed: u64,
+    limits: Limits,
+    /// Whether the command that runs may write, and whether it did.
+    writable: bool,
+    changed: bool,
+}
+
+/// The elements of one value, and whose they are: using them under another slot or database is a bug.
+#[derive(Clone, PartialEq)]
+struct Elements {
+    owner: ValueId,
+    by_sort_key: BTreeMap<Vec<u8>, Bytes>,
 }
 
 /// Place, database, name: the order of keys on disk.
@@ -35,12 +47,28 @@ impl Memory {
 
     /// An empty partition that has these slots.
     pub fn with_slots(now: UnixMs, slots: RangeInclusive<u16>) -> Memory {
-        Memory { roots: BTreeMap::new(), elements: BTreeMap::new(), slots, now, decree: 0, id: 0, seed: 1 }
+        Memory {
+            roots: BTreeMap::new(),
+            elements: BTreeMap::new(),
+            slots,
+            now,
+            decree: 0,
+            id: 0,
+            seed: 1,
+            limits: Limits::DEFAULT,
+            writable: true,
+            changed: false,
+        }
     }
 
     /// Turns the clock.
     pub fn set_now(&mut self, now: UnixMs) {
         self.now = now;
+    }
+
+    /// Sets the limits that [`Memory::run`] calls with.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// Runs one command as a decree of its own and returns its reply.
@@ -56,7 +84,7 @@ impl Memory {
     ) -> Vec<u8> {
         let args = Args::copied(args);
         let command = coprocessor.resolve(&args).unwrap_or(types::txn::CommandId(u16::MAX));
-        self.call(coprocessor, &Call { command, database, proto, args })
+        self.call(coprocessor, &Call { command, database, proto, args, limits: self.limits })
     }
 
     /// Runs one call as a decree of its own and returns its reply.
@@ -65,11 +93,37 @@ impl Memory {
     /// If the coprocessor aborts, or if a command that says it only reads writes.
     pub fn call(&mut self, coprocessor: &dyn Coprocessor, call: &Call) -> Vec<u8> {
         self.decree += 1;
-        let before = (!coprocessor.writes(call.command)).then(|| self.roots.clone());
+        self.writable = coprocessor.writes(call.command);
+        self.changed = false;
         let mut reply = Vec::new();
         coprocessor.execute(self, call, &mut reply).expect("memory does not fail");
-        assert!(before.is_none_or(|before| before == self.roots), "{:?} says that it only reads", call.args);
+        assert!(!(self.changed && reply.starts_with(b"-")), "{:?} is refused and has written", call.args);
         reply
+    }
+
+    /// Number of elements of all exploded values.
+    pub fn elements(&self) -> usize {
+        self.elements.values().map(|elements| elements.by_sort_key.len()).sum()
+    }
+
+    fn change(&mut self) {
+        assert!(self.writable, "a command that says it only reads writes");
+        self.changed = true;
+    }
+
+    /// The old value's elements, unless the new root names them, too, are gone.
+    fn orphan(&mut self, key: &HashKey<'_>, new: u64) {
+        if let Some(old) = self.roots.get(&place(key)).map(|root| root.id).filter(|&old| old != new) {
+            self.elements.remove(&old);
+        }
+    }
+
+    fn owned(&mut self, value: ValueId) -> &mut Elements {
+        self.change();
+        assert!(value.id != 0 && value.id <= self.id, "elements under id {}, which was not given", value.id);
+        let elements = self.elements.entry(value.id).or_insert_with(|| Elements { owner: value, by_sort_key: BTreeMap::new() });
+        assert!(elements.owner == value, "elements of {:?} used as {value:?}", elements.owner);
+        elements
     }
 
     /// The root of a key, also if it has expired.
@@ -96,6 +150,7 @@ impl HashKeyTxn for Memory {
     }
 
     fn next_id(&mut self) -> u64 {
+        self.change();
         self.id += 1;
         self.id
     }
@@ -107,6 +162,15 @@ impl HashKeyTxn for Memory {
 
     fn put_root(&mut self, key: &HashKey<'_>, root: Root) -> Result<(), Abort> {
         assert!(self.slots.contains(&key.slot.number()), "a key of another partition");
+        self.change();
+        self.orphan(key, root.id);
+        if let Some(elements) = self.elements.get(&root.id) {
+            assert!(
+                (elements.owner.slot, elements.owner.database) == (key.slot, key.database),
+                "a root of elements of {:?}",
+                elements.owner
+            );
+        }
         // The value may be a slice of the request's buffer, which must not live as long as the key.
         let value = Bytes::copy_from_slice(&root.value);
         let written = u32::try_from(self.now.secs()).unwrap_or(u32::MAX);
@@ -115,6 +179,14 @@ impl HashKeyTxn for Memory {
     }
 
     fn delete_root(&mut self, key: &HashKey<'_>) -> Result<(), Abort> {
+        self.change();
+        self.orphan(key, 0);
+        self.roots.remove(&place(key));
+        Ok(())
+    }
+
+    fn forget_root(&mut self, key: &HashKey<'_>) -> Result<(), Abort> {
+        self.change();
         self.roots.remove(&place(key));
         Ok(())
     }
@@ -147,7 +219,9 @@ impl HashKeyTxn for Memory {
     }
 
     fn flush(&mut self, database: Database) {
+        self.change();
         self.roots.retain(|key, _| key.1 != database);
+        self.elements.retain(|_, elements| elements.owner.database != database);
     }
 
     fn databases(&self) -> Vec<Database> {
@@ -157,16 +231,47 @@ impl HashKeyTxn for Memory {
         databases
     }
 
-    fn get(&mut self, _: Slot, id: u64, sort_key: &[u8]) -> Result<Option<Bytes>, Abort> {
-        Ok(self.elements.get(&(id, sort_key.to_vec())).cloned())
+    fn swap(&mut self, a: Database, b: Database) -> Result<(), Abort> {
+        self.change();
+        let other = |database| match database {
+            d if d == a => b,
+            d if d == b => a,
+            d => d,
+        };
+        let roots = std::mem::take(&mut self.roots);
+        self.roots = roots.into_iter().map(|((place, database, name), root)| ((place, other(database), name), root)).collect();
+        for elements in self.elements.values_mut() {
+            elements.owner.database = other(elements.owner.database);
+        }
+        Ok(())
     }
 
-    fn put(&mut self, _: Slot, id: u64, sort_key: &[u8], value: Bytes) {
-        self.elements.insert((id, sort_key.to_vec()), value);
+    fn get(&mut self, value: ValueId, sort_key: &[u8]) -> Result<Option<Bytes>, Abort> {
+        Ok(self.elements.get(&value.id).and_then(|elements| {
+            assert!(elements.owner == value, "elements of {:?} used as {value:?}", elements.owner);
+            elements.by_sort_key.get(sort_key).cloned()
+        }))
     }
 
-    fn delete(&mut self, _: Slot, id: u64, sort_key: &[u8]) {
-        self.elements.remove(&(id, sort_key.to_vec()));
+    fn range(&mut self, value: ValueId, keys: &SortKeys<'_>, visit: &mut Visit<'_>) -> Result<(), Abort> {
+        let Some(elements) = self.elements.get(&value.id).filter(|_| !keys.is_empty()) else { return Ok(()) };
+        assert!(elements.owner == value, "elements of {:?} used as {value:?}", elements.owner);
+        let mut range = elements.by_sort_key.range::<[u8], (Bound<&[u8]>, Bound<&[u8]>)>((keys.from, keys.to));
+        while let Some((sort_key, element)) = if keys.reverse { range.next_back() } else { range.next() } {
+            if let ControlFlow::Break(()) = visit(sort_key, element) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, value: ValueId, sort_key: &[u8], element: Bytes) {
+        // As with roots, the element may be a slice of the request's buffer.
+        self.owned(value).by_sort_key.insert(sort_key.to_vec(), Bytes::copy_from_slice(&element));
+    }
+
+    fn delete(&mut self, value: ValueId, sort_key: &[u8]) {
+        self.owned(value).by_sort_key.remove(sort_key);
     }
 }
 

@@ -3,6 +3,7 @@
 use types::root::{Kind, Root};
 
 use crate::program::{Program, Stop};
+use crate::{hashes, lists, sets, sorted_sets, streams};
 
 /// The root's `encoding` of a string that APPEND or SETRANGE made: Redis keeps such a string apart from integers and short strings,
 /// and `OBJECT ENCODING` says so. Every other string is [`PLAIN`].
@@ -70,19 +71,18 @@ fn idle_secs(p: &Program<'_>, root: &Root) -> i64 {
     (p.txn.now().secs() - i64::from(root.written)).max(0)
 }
 
-/// Redis' word for the layout: strings by their text, everything else by whether it is still inline.
+/// Redis' word for the layout.
 fn encoding_name(root: &Root) -> &'static str {
-    let inline = root.id == 0;
     match root.kind {
         Kind::String if root.encoding == GROWN => "raw",
         Kind::String if root.encoding == PLAIN && resp::number::parse_integer(&root.value).is_some() => "int",
         Kind::String if root.value.len() <= EMBEDDED_MAX => "embstr",
         Kind::String => "raw",
-        Kind::Stream => "stream",
-        _ if inline => "listpack",
-        Kind::List => "quicklist",
-        Kind::Set | Kind::Hash => "hashtable",
-        Kind::ZSet => "skiplist",
+        Kind::List => lists::encoding(root),
+        Kind::Set => sets::encoding(root),
+        Kind::ZSet => sorted_sets::encoding(root),
+        Kind::Hash => hashes::encoding(root),
+        Kind::Stream => streams::encoding(root),
     }
 }
 

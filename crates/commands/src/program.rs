@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use resp::{number, reply};
 use types::args::Args;
+use types::limits::Limits;
 use types::root::{Kind, Root};
 use types::txn::{Abort, Call, HashKey, HashKeyTxn, Proto};
 
-use crate::coprocessor::Limits;
 use crate::table::Command;
 
 /// A command at work.
@@ -27,8 +27,6 @@ pub(crate) struct Program<'a> {
     pub(crate) txn: &'a mut dyn HashKeyTxn,
     /// Where the reply goes.
     pub(crate) out: &'a mut Vec<u8>,
-    /// Bounds on what a command may build.
-    pub(crate) limits: Limits,
 }
 
 /// Why a program ended without a regular reply.
@@ -49,6 +47,11 @@ impl<'a> Program<'a> {
         self.call.proto
     }
 
+    /// Bounds on what a command may build, and where layouts change.
+    pub(crate) fn limits(&self) -> &'a Limits {
+        &self.call.limits
+    }
+
     /// The key that argument `index` names.
     pub(crate) fn key(&self, index: usize) -> HashKey<'a> {
         HashKey::new(self.call.database, self.args().at(index))
@@ -57,7 +60,7 @@ impl<'a> Program<'a> {
     /// The keys among the arguments.
     pub(crate) fn keys(&self) -> impl Iterator<Item = HashKey<'a>> + use<'a> {
         let call = self.call;
-        self.command.keys(call.args.len()).map(move |index| HashKey::new(call.database, call.args.at(index)))
+        self.command.keys(&call.args).map(move |index| HashKey::new(call.database, call.args.at(index)))
     }
 
     /// The root of a key that exists: present and not expired.
@@ -68,8 +71,13 @@ impl<'a> Program<'a> {
 
     /// The root of a key that has to hold a string, if it exists.
     pub(crate) fn string(&mut self, key: &HashKey<'_>) -> Result<Option<Root>, Stop> {
+        self.root_of(key, Kind::String)
+    }
+
+    /// The root of a key that has to hold this kind of value, if it exists.
+    pub(crate) fn root_of(&mut self, key: &HashKey<'_>, kind: Kind) -> Result<Option<Root>, Stop> {
         match self.live(key)? {
-            Some(root) if root.kind != Kind::String => Err(Stop::wrong_type()),
+            Some(root) if root.kind != kind => Err(Stop::wrong_type()),
             root => Ok(root),
         }
     }

@@ -16,9 +16,16 @@ pub mod argument;
 mod bitmap;
 mod connection;
 mod generic;
+mod geo;
+mod hash;
+mod hyperloglog;
 mod index;
+mod list;
 mod not_found;
 mod server;
+mod set;
+mod sorted_set;
+mod stream;
 mod string;
 mod words;
 
@@ -69,6 +76,8 @@ pub enum Place {
     Proxy,
     /// At the partition of its keys; keys in several partitions: `CROSSSLOT`.
     Key,
+    /// At the partition of its keys, or, if they lie in several, in the proxy over copies of their values. For commands that only read.
+    Gather,
     /// At each partition that has some of its keys, with just those (see [`Args::pick`]).
     Split(Merge),
     /// At every partition of the table.
@@ -95,16 +104,48 @@ pub enum Merge {
 /// Where keys stand among the arguments and what happens to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeySpec {
-    /// Index of the first one; the command's name has index 0.
-    pub first: usize,
-    /// The last one, counted from the first; negative: from the end, -1 being the last argument.
-    pub last: i32,
-    /// Distance from one key to the next.
-    pub step: usize,
+    /// Where to begin.
+    pub begin: Begin,
+    /// How to go on from there.
+    pub find: Find,
     /// What happens to them, in Redis' words.
     pub flags: &'static [&'static str],
     /// A remark.
     pub notes: &'static str,
+}
+
+/// Where the search for keys begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// At the argument with this index; the command's name has index 0.
+    Index(usize),
+    /// Behind the first argument at or after an index (negative: from the end, and backwards) that is this word in any case.
+    Keyword(&'static str, i32),
+    /// Nobody can say: such keys are not part of routing.
+    Unknown,
+}
+
+/// Which arguments are keys, seen from where the search begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Find {
+    /// A range.
+    Range {
+        /// The last one, counted from the first; negative: from the end, -1 being the last argument.
+        last: i32,
+        /// Distance from one key to the next.
+        step: usize,
+        /// With a negative `last`: 2 or more says that keys end where the first so many'th part of the remaining arguments ends.
+        limit: usize,
+    },
+    /// An argument says how many there are.
+    Count {
+        /// Index of that argument, counted from the beginning.
+        index: usize,
+        /// Index of the first key, counted from the beginning.
+        first: usize,
+    },
+    /// Nobody can say.
+    Unknown,
 }
 
 /// All commands, in alphabetical order.
@@ -171,7 +212,11 @@ impl Command {
     pub fn fits(&self, arguments: usize) -> bool {
         let wanted = self.arity.unsigned_abs() as usize;
         let enough = if self.arity < 0 { arguments >= wanted } else { arguments == wanted };
-        enough && self.keys.iter().all(|spec| spec.last >= 0 || (arguments - spec.first).is_multiple_of(spec.step))
+        enough
+            && self.keys.iter().all(|spec| match (spec.begin, spec.find) {
+                (Begin::Index(first), Find::Range { last, step, limit: 0 }) if last < 0 => (arguments - first).is_multiple_of(step),
+                _ => true,
+            })
     }
 
     /// The name without that of the container: `encoding` of `object|encoding`.
@@ -179,14 +224,10 @@ impl Command {
         self.name.split_once('|').map_or(self.name, |(_, own)| own)
     }
 
-    /// Indices of its keys among `len` arguments, name(s) included. A command that was called with too few has none.
-    pub fn keys(&self, len: usize) -> impl Iterator<Item = usize> + use<> {
-        self.keys.iter().flat_map(move |spec| spec.indices(len))
-    }
-
-    /// The first key's index among `len` arguments: all that routing a command with one key needs.
-    pub fn first_key(&self, len: usize) -> Option<usize> {
-        self.keys.first().map(|spec| spec.first).filter(|&first| first < len)
+    /// Indices of its keys among these arguments. A command that was called with too few has none.
+    #[inline]
+    pub fn keys<'a>(&self, args: &'a Args) -> impl Iterator<Item = usize> + use<'a> {
+        self.keys.iter().flat_map(move |spec| spec.indices(args))
     }
 
     /// All its ACL categories.
@@ -202,7 +243,7 @@ impl Command {
                     Category::Fast => command.is(Flag::Fast),
                     Category::Slow => !command.is(Flag::Fast),
                     Category::Blocking => command.is(Flag::Blocking),
-                    Category::Keyspace | Category::String | Category::Bitmap | Category::Connection => false,
+                    _ => false,
                 }
         })
     }
@@ -223,20 +264,67 @@ impl std::fmt::Debug for Command {
 }
 
 impl KeySpec {
-    /// Indices of the keys among `len` arguments.
-    pub fn indices(&self, len: usize) -> impl Iterator<Item = usize> + use<> {
-        let last = if self.last < 0 { len.saturating_sub(self.last.unsigned_abs() as usize) } else { self.first + self.last as usize };
-        let end = if self.first < len { len.min(last + 1) } else { self.first };
-        (self.first..end).step_by(self.step)
+    /// Indices of the keys among these arguments, the command's name included.
+    #[inline]
+    pub fn indices(&self, args: &Args) -> impl Iterator<Item = usize> + use<> {
+        let len = args.len();
+        let begin = match self.begin {
+            Begin::Index(index) => Some(index),
+            Begin::Keyword(word, from) => keyword(args, word, from),
+            Begin::Unknown => None,
+        };
+        let (first, end, step) = match (begin, self.find) {
+            (Some(first), Find::Range { last, step, limit }) => {
+                let end = match last {
+                    0.. => first + last as usize + 1,
+                    // From the end; with a limit, from where that part of the arguments ends.
+                    _ if limit > 1 => (first + len.saturating_sub(first) / limit).saturating_sub(last.unsigned_abs() as usize - 1),
+                    _ => (len + 1).saturating_sub(last.unsigned_abs() as usize),
+                };
+                (first, end, step)
+            }
+            (Some(begin), Find::Count { index, first }) => {
+                let count = args.get(begin + index).and_then(resp::number::parse_integer).and_then(|count| usize::try_from(count).ok());
+                // A count that the arguments do not bear out is the command's to refuse.
+                let end = count.and_then(|count| count.checked_add(begin + first)).filter(|&end| end <= len);
+                (begin + first, end.unwrap_or(0), 1)
+            }
+            _ => (0, 0, 1),
+        };
+        (first..end.min(len).max(first.min(len))).step_by(step)
     }
 
     const fn one(first: usize, flags: &'static [&'static str]) -> KeySpec {
-        KeySpec { first, last: 0, step: 1, flags, notes: "" }
+        KeySpec::range(first, 0, 1, flags)
     }
 
     const fn all(step: usize, flags: &'static [&'static str]) -> KeySpec {
-        KeySpec { first: 1, last: -1, step, flags, notes: "" }
+        KeySpec::range(1, -1, step, flags)
     }
+
+    const fn range(first: usize, last: i32, step: usize, flags: &'static [&'static str]) -> KeySpec {
+        KeySpec { begin: Begin::Index(first), find: Find::Range { last, step, limit: 0 }, flags, notes: "" }
+    }
+
+    /// Argument `index` says how many keys follow it.
+    const fn counted(index: usize, flags: &'static [&'static str]) -> KeySpec {
+        KeySpec { begin: Begin::Index(index), find: Find::Count { index: 0, first: 1 }, flags, notes: "" }
+    }
+
+    /// The key behind the first `word` at or after argument `from`.
+    const fn keyword(word: &'static str, from: i32, flags: &'static [&'static str]) -> KeySpec {
+        KeySpec { begin: Begin::Keyword(word, from), find: Find::Range { last: 0, step: 1, limit: 0 }, flags, notes: "" }
+    }
+}
+
+/// Index of the argument behind `word`.
+fn keyword(args: &Args, word: &str, from: i32) -> Option<usize> {
+    let is = |index: &usize| args.at(*index).eq_ignore_ascii_case(word.as_bytes());
+    let index = match usize::try_from(from) {
+        Ok(from) => (from..args.len()).find(is),
+        Err(_) => (1..(args.len() + 1).saturating_sub(from.unsigned_abs() as usize)).rev().find(is),
+    };
+    index.map(|index| index + 1)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! ```
 
 use resp::number::parse_integer;
+use types::limits::Limits;
 use types::time::UnixMs;
 use types::txn::{Database, Proto};
 
@@ -18,7 +19,21 @@ use crate::memory::Memory;
 
 /// Runs a script over an empty partition.
 pub(crate) fn check(script: &str) {
-    check_with(Redis::default(), &mut Memory::new(NOW), script);
+    check_with(Redis, &mut Memory::new(NOW), script);
+}
+
+/// Runs a script over an empty partition with these limits.
+pub(crate) fn check_limited(limits: Limits, script: &str) {
+    let mut memory = Memory::new(NOW);
+    memory.set_limits(limits);
+    check_with(Redis, &mut memory, script);
+}
+
+/// Runs a script once for each layout that collections can have: all exploded, one element inline, the default limits.
+pub(crate) fn check_layouts(script: &str) {
+    for limits in [Limits::exploding_at(0), Limits::exploding_at(1), Limits::exploding_at(3), Limits::DEFAULT] {
+        check_limited(limits, script);
+    }
 }
 
 /// Runs a script.

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use commands::coprocessor::Redis;
 use types::args::Args;
 use types::root::{Kind, Root};
-use types::slot::{Cursor, SLOTS, Slot};
+use types::slot::{Cursor, SLOTS};
 use types::time::UnixMs;
-use types::txn::{Abort, Call, Coprocessor, Database, HashKey, HashKeyTxn, KeyCount, Proto, Scanned};
+use types::txn::{Abort, Call, Coprocessor, Database, HashKey, HashKeyTxn, KeyCount, Proto, Scanned, SortKeys, ValueId, Visit};
 
 #[test]
 fn set_and_get_allocate_nothing() {
-    let redis = Redis::default();
+    let redis = Redis;
     let mut txn = One { root: Root::inline(Kind::String, Bytes::from_static(&[b'x'; 64])) };
     let mut reply = Vec::with_capacity(1024);
     for line in
@@ -29,7 +29,7 @@ fn set_and_get_allocate_nothing() {
         });
         let args = Args::new(Bytes::from_static(line.as_bytes()), ranges);
         let command = redis.resolve(&args).expect("runs at a partition");
-        let call = Call { command, database: Database(0), proto: Proto::Resp2, args };
+        let call = Call { command, database: Database(0), proto: Proto::Resp2, args, limits: types::limits::Limits::DEFAULT };
         reply.clear();
         let before = ALLOCATIONS.get();
         redis.execute(&mut txn, &call, &mut reply).expect("nothing fails");
@@ -90,13 +90,25 @@ impl HashKeyTxn for One {
         Vec::new()
     }
 
-    fn get(&mut self, _: Slot, _: u64, _: &[u8]) -> Result<Option<Bytes>, Abort> {
+    fn forget_root(&mut self, _: &HashKey<'_>) -> Result<(), Abort> {
+        Ok(())
+    }
+
+    fn swap(&mut self, _: Database, _: Database) -> Result<(), Abort> {
+        Ok(())
+    }
+
+    fn get(&mut self, _: ValueId, _: &[u8]) -> Result<Option<Bytes>, Abort> {
         Ok(None)
     }
 
-    fn put(&mut self, _: Slot, _: u64, _: &[u8], _: Bytes) {}
+    fn range(&mut self, _: ValueId, _: &SortKeys<'_>, _: &mut Visit<'_>) -> Result<(), Abort> {
+        Ok(())
+    }
 
-    fn delete(&mut self, _: Slot, _: u64, _: &[u8]) {}
+    fn put(&mut self, _: ValueId, _: &[u8], _: Bytes) {}
+
+    fn delete(&mut self, _: ValueId, _: &[u8]) {}
 }
 
 /// The system's allocator, with a count per thread.

@@ -4,11 +4,12 @@
 //! know RocksDB, logs or peers. The primary evaluates each command once; what the transaction collected is replicated as
 //! physical writes, so replicas never disagree about clocks or randomness.
 
-use std::ops::RangeInclusive;
+use std::ops::{Bound, ControlFlow, RangeInclusive};
 
 use bytes::Bytes;
 
 use crate::args::Args;
+use crate::limits::Limits;
 use crate::root::Root;
 use crate::slot::{Cursor, Slot};
 use crate::time::UnixMs;
@@ -34,6 +35,64 @@ impl<'a> HashKey<'a> {
         HashKey { slot: Slot::of(name), database, name }
     }
 }
+
+/// The elements of one exploded value: what its root names with `id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ValueId {
+    /// The slot of its key. A value that moves to another slot gets new elements.
+    pub slot: Slot,
+    /// The logical database of its key. A value that moves to another database gets new elements.
+    pub database: Database,
+    /// The root's `id`.
+    pub id: u64,
+}
+
+impl ValueId {
+    /// The elements of the value of `key`, under `id`.
+    pub fn of(key: &HashKey<'_>, id: u64) -> ValueId {
+        ValueId { slot: key.slot, database: key.database, id }
+    }
+}
+
+/// A range of sort keys and the direction to walk it in. Sort keys are ordered as bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct SortKeys<'a> {
+    /// Its lower end.
+    pub from: Bound<&'a [u8]>,
+    /// Its upper end.
+    pub to: Bound<&'a [u8]>,
+    /// Whether it is walked from the upper end to the lower.
+    pub reverse: bool,
+}
+
+impl<'a> SortKeys<'a> {
+    /// All sort keys at or after `from`, in order.
+    pub fn from(from: &'a [u8]) -> SortKeys<'a> {
+        SortKeys { from: Bound::Included(from), to: Bound::Unbounded, reverse: false }
+    }
+
+    /// The sort keys at or after `from` and before `to`, in order.
+    pub fn between(from: &'a [u8], to: &'a [u8]) -> SortKeys<'a> {
+        SortKeys { from: Bound::Included(from), to: Bound::Excluded(to), reverse: false }
+    }
+
+    /// The same range from its upper end.
+    pub fn reversed(self) -> SortKeys<'a> {
+        SortKeys { reverse: !self.reverse, ..self }
+    }
+
+    /// Whether no sort key can lie in it.
+    pub fn is_empty(&self) -> bool {
+        match (self.from, self.to) {
+            (Bound::Included(from), Bound::Included(to)) => from > to,
+            (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) => from >= to,
+            _ => false,
+        }
+    }
+}
+
+/// Is shown a sort key and its value; says whether to go on. It cannot use the transaction meanwhile.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
 /// Why an evaluation stopped half-way. Whatever it wrote is dropped, nothing of its reply is used.
 #[derive(Debug, thiserror::Error)]
@@ -77,17 +136,25 @@ pub trait HashKeyTxn {
     /// As every read here: [`Abort`].
     fn root(&mut self, key: &HashKey<'_>) -> Result<Option<Root>, Abort>;
 
-    /// Creates or replaces the root of a key; sets its `version` and `written`. Keeps key counts and the expiry index right.
+    /// Creates or replaces the root of a key; sets its `version` and `written`. Keeps key counts and the expiry index right. If the old
+    /// root had another `id`, its elements become garbage: nobody may use them again.
     ///
     /// # Errors
     /// [`Abort`], when the old root has to be read.
     fn put_root(&mut self, key: &HashKey<'_>, root: Root) -> Result<(), Abort>;
 
-    /// Removes a key, if it is there. Its elements, if any, become garbage.
+    /// Removes a key, if it is there. Its elements, if any, become garbage. To rename a value without touching its elements, put its root
+    /// under the new name and [`HashKeyTxn::forget_root`] the old one.
     ///
     /// # Errors
     /// [`Abort`], when the old root has to be read.
     fn delete_root(&mut self, key: &HashKey<'_>) -> Result<(), Abort>;
+
+    /// Removes a key whose elements, if any, live on under another key of the same slot and database.
+    ///
+    /// # Errors
+    /// [`Abort`], when the old root has to be read.
+    fn forget_root(&mut self, key: &HashKey<'_>) -> Result<(), Abort>;
 
     /// Up to `limit` keys of `database` at or after `from`, in the order of keys; looks at no more than `visit` records of any database.
     /// The second value is where to go on, `None` at the partition's end. Keys that share a place are never split.
@@ -111,17 +178,30 @@ pub trait HashKeyTxn {
     /// The logical databases that hold keys.
     fn databases(&self) -> Vec<Database>;
 
+    /// Makes each of two logical databases the other, whatever their size.
+    ///
+    /// # Errors
+    /// [`Abort`].
+    fn swap(&mut self, a: Database, b: Database) -> Result<(), Abort>;
+
     /// One element of an exploded value.
     ///
     /// # Errors
     /// [`Abort`].
-    fn get(&mut self, slot: Slot, id: u64, sort_key: &[u8]) -> Result<Option<Bytes>, Abort>;
+    fn get(&mut self, value: ValueId, sort_key: &[u8]) -> Result<Option<Bytes>, Abort>;
+
+    /// Shows the elements of an exploded value whose sort keys lie in a range, until `visit` says that it has seen enough.
+    /// A walk costs a search (a few microseconds) and then about as much as the elements it shows.
+    ///
+    /// # Errors
+    /// [`Abort`]; where the disk must not be waited for, a walk past a thousand elements or so is [`Abort::Cold`].
+    fn range(&mut self, value: ValueId, keys: &SortKeys<'_>, visit: &mut Visit<'_>) -> Result<(), Abort>;
 
     /// Creates or replaces one element.
-    fn put(&mut self, slot: Slot, id: u64, sort_key: &[u8], value: Bytes);
+    fn put(&mut self, value: ValueId, sort_key: &[u8], element: Bytes);
 
     /// Removes one element.
-    fn delete(&mut self, slot: Slot, id: u64, sort_key: &[u8]);
+    fn delete(&mut self, value: ValueId, sort_key: &[u8]);
 }
 
 /// Keys of one logical database in one partition.
@@ -158,6 +238,8 @@ pub struct Call {
     pub proto: Proto,
     /// Name and arguments.
     pub args: Args,
+    /// Bounds on what it may build, and where layouts change.
+    pub limits: Limits,
 }
 
 /// What runs at a primary, next to the data.

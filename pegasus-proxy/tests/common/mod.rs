@@ -97,7 +97,7 @@ impl Cluster {
     pub fn new(partitions: u32, nodes: usize) -> Arc<Cluster> {
         let memory = |index| Mutex::new(Memory::with_slots(now(), slots_of_partition(index, partitions)));
         Arc::new(Cluster {
-            redis: Redis::default(),
+            redis: Redis,
             partitions: (0..partitions).map(memory).collect(),
             nodes,
             slow: AtomicBool::new(false),

@@ -1,6 +1,7 @@
 //! What reaches a partition and what does not.
 
 use types::args::Args;
+use types::limits::Limits;
 use types::txn::{Call, CommandId, Coprocessor, Database, Proto};
 
 use crate::coprocessor::Redis;
@@ -10,7 +11,7 @@ use crate::testing::{NOW, check, show, words};
 
 #[test]
 fn only_commands_of_partitions_are_resolved() {
-    let redis = Redis::default();
+    let redis = Redis;
     let resolve = |line: &str| redis.resolve(&Args::copied(words(line))).and_then(table::by_id).map(|command| command.name);
     assert_eq!(resolve("GET a"), Some("get"));
     assert_eq!(resolve("object ENCODING a"), Some("object|encoding"));
@@ -21,7 +22,7 @@ fn only_commands_of_partitions_are_resolved() {
 
 #[test]
 fn writers_are_those_that_are_flagged() {
-    let redis = Redis::default();
+    let redis = Redis;
     let writes = |line: &str| redis.writes(redis.resolve(&Args::copied(words(line))).expect("runs at a partition"));
     for line in ["set a 1", "getex a", "expire a 1", "flushdb", "mset a 1"] {
         assert!(writes(line), "{line}");
@@ -34,10 +35,10 @@ fn writers_are_those_that_are_flagged() {
 
 #[test]
 fn a_call_that_no_partition_runs_is_answered_with_an_error() {
-    let redis = Redis::default();
+    let redis = Redis;
     let mut memory = Memory::new(NOW);
     let mut answer = |command: CommandId, line: &str| {
-        let call = Call { command, database: Database(0), proto: Proto::Resp2, args: Args::copied(words(line)) };
+        let call = Call { command, database: Database(0), proto: Proto::Resp2, args: Args::copied(words(line)), limits: Limits::DEFAULT };
         show(&memory.call(&redis, &call))
     };
     let unresolved = CommandId(u16::MAX);
@@ -55,12 +56,13 @@ fn a_call_that_no_partition_runs_is_answered_with_an_error() {
 
 #[test]
 fn no_number_of_arguments_makes_a_program_panic() {
-    let redis = Redis::default();
+    let redis = Redis;
     for id in 0..u16::MAX {
         let Some(command) = table::by_id(CommandId(id)).filter(|command| command.place != Place::Proxy) else { continue };
         for len in 0..8 {
             let args = Args::copied(command.name.split('|').chain(["1"; 8]).take(len));
-            let call = Call { command: CommandId(id), database: Database(0), proto: Proto::Resp2, args };
+            let call =
+                Call { command: CommandId(id), database: Database(0), proto: Proto::Resp2, args, limits: types::limits::Limits::DEFAULT };
             assert!(!show(&Memory::new(NOW).call(&redis, &call)).is_empty());
         }
     }

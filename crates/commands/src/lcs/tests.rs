@@ -33,7 +33,7 @@ fn lcs_answers_text_length_or_places() {
 
 #[test]
 fn strings_too_long_for_the_time_of_a_partition_are_refused() {
-    let redis = Redis::default();
+    let redis = Redis;
     let mut memory = Memory::new(NOW);
     let long = vec![b'a'; 20_000];
     memory.run(&redis, Database(0), Proto::Resp2, [b"set".as_slice(), b"a", &long]);

@@ -15,7 +15,7 @@ use crate::testing::{NOW, check, show};
 
 #[test]
 fn a_scan_returns_every_key_once() {
-    let redis = Redis::default();
+    let redis = Redis;
     // Three partitions, and the cursor leads from one to the next.
     let mut partitions = [0..=5460, 5461..=10_922, 10_923..=16_383].map(|slots| Memory::with_slots(NOW, slots));
     let at = |place: Cursor| usize::from(place.slot().unwrap().number() / 5461).min(2);
@@ -48,7 +48,7 @@ fn a_scan_returns_every_key_once() {
 fn a_cursor_left_behind_comes_back_unchanged() {
     let mut memory = Memory::with_slots(NOW, 0..=99);
     let place = Cursor::new(Slot::new(100).unwrap(), 5).0.to_string();
-    let reply = run(&mut memory, &Redis::default(), 0, &["scan", &place]);
+    let reply = run(&mut memory, &Redis, 0, &["scan", &place]);
     assert_eq!(show(&reply), format!("[\"{place}\", []]"));
 }
 
@@ -117,7 +117,7 @@ fn keys_knows_databases_and_patterns() {
 
 #[test]
 fn every_key_is_random_now_and_then() {
-    let redis = Redis::default();
+    let redis = Redis;
     let mut memory = Memory::new(NOW);
     for i in 0..20 {
         run(&mut memory, &redis, 0, &["set", &format!("key:{i}"), "x"]);
@@ -130,7 +130,7 @@ fn every_key_is_random_now_and_then() {
 fn the_sweep_deletes_what_has_expired_and_nothing_else() {
     use types::txn::{Coprocessor, HashKeyTxn};
 
-    let redis = Redis::default();
+    let redis = Redis;
     let mut memory = Memory::new(NOW);
     for database in [0, 3] {
         for i in 0..10 {

@@ -52,7 +52,7 @@ impl Bit {
         parse_integer(p.args().at(2))
             .and_then(|offset| usize::try_from(offset).ok())
             .map(|offset| Bit { byte: offset / 8, mask: 0x80 >> (offset % 8) })
-            .filter(|bit| bit.byte < p.limits.value_max)
+            .filter(|bit| (bit.byte as u64) < p.limits().value_max)
             .ok_or(Stop::refused("ERR bit offset is not an integer or out of range"))
     }
 

@@ -53,6 +53,6 @@ pub(crate) fn setrange(p: &mut Program<'_>) -> Result<(), Stop> {
 /// The sum of both lengths, if a string may be that long.
 fn length(p: &Program<'_>, head: usize, tail: usize) -> Result<usize, Stop> {
     head.checked_add(tail)
-        .filter(|&len| len <= p.limits.value_max)
+        .filter(|&len| len as u64 <= p.limits().value_max)
         .ok_or(Stop::refused("ERR string exceeds maximum allowed size (proto-max-bulk-len)"))
 }

@@ -1,8 +1,10 @@
 //! String commands, as scripts.
 
-use crate::coprocessor::{Limits, Redis};
+use types::limits::Limits;
+
+use crate::coprocessor::Redis;
 use crate::memory::Memory;
-use crate::testing::{NOW, check, check_with};
+use crate::testing::{NOW, check, check_limited, check_with};
 
 #[test]
 fn set_replaces_whatever_was_there() {
@@ -254,10 +256,8 @@ fn ranges_are_cut_as_in_redis() {
 
 #[test]
 fn append_and_setrange_grow_a_value_up_to_the_limit() {
-    let redis = Redis::new(Limits { value_max: 8 });
-    check_with(
-        redis,
-        &mut Memory::new(NOW),
+    check_limited(
+        Limits { value_max: 8, ..Limits::DEFAULT },
         r#"
         APPEND a foo               -> 3
         EXPIRE a 10                -> 1
@@ -387,7 +387,7 @@ fn a_key_of_another_kind_is_refused() {
         TYPE l                     -> string
         "#,
     );
-    check_with(Redis::default(), &mut memory, &script);
+    check_with(Redis, &mut memory, &script);
 }
 
 #[test]
@@ -424,10 +424,8 @@ fn bits_are_set_and_read() {
 
 #[test]
 fn bits_that_no_string_has_are_refused() {
-    let redis = Redis::new(Limits { value_max: 2 });
-    check_with(
-        redis,
-        &mut Memory::new(NOW),
+    check_limited(
+        Limits { value_max: 2, ..Limits::DEFAULT },
         r#"
         SETBIT a 16 1              -> ERR bit offset is not an integer or out of range
         GETBIT a 16                -> ERR bit offset is not an integer or out of range

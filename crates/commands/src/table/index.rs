@@ -2,7 +2,7 @@
 
 use types::txn::CommandId;
 
-use crate::table::{Command, bitmap, connection, generic, server, string};
+use crate::table::{Command, bitmap, connection, generic, geo, hash, hyperloglog, list, server, set, sorted_set, stream, string};
 
 /// All commands in alphabetical order.
 pub(super) static COMMANDS: [Command; COUNT] = SORTED;
@@ -40,7 +40,20 @@ pub(super) fn by_id(id: CommandId) -> Option<&'static Command> {
     COMMANDS[container].subcommands.get(index - usize::from(FIRST_SUBCOMMAND[container]))
 }
 
-const GROUPS: [&[Command]; 5] = [bitmap::COMMANDS, connection::COMMANDS, generic::COMMANDS, server::COMMANDS, string::COMMANDS];
+const GROUPS: [&[Command]; 12] = [
+    bitmap::COMMANDS,
+    connection::COMMANDS,
+    generic::COMMANDS,
+    geo::COMMANDS,
+    hash::COMMANDS,
+    hyperloglog::COMMANDS,
+    list::COMMANDS,
+    server::COMMANDS,
+    set::COMMANDS,
+    sorted_set::COMMANDS,
+    stream::COMMANDS,
+    string::COMMANDS,
+];
 
 const COUNT: usize = {
     let mut count = 0;
@@ -87,16 +100,16 @@ static FIRST_SUBCOMMAND: [u16; COUNT] = {
 };
 
 /// Open addressing with linear probing; a quarter full at most, so that a miss ends soon.
-static BUCKETS: [u16; 512] = {
-    assert!(COUNT * 4 <= 512, "make the table of names larger");
-    let mut buckets = [EMPTY; 512];
+static BUCKETS: [u16; 1024] = {
+    assert!(COUNT * 4 <= 1024, "make the table of names larger");
+    let mut buckets = [EMPTY; 1024];
     let mut index = 0;
     while index < COUNT {
         let mut at = hash(SORTED[index].name.as_bytes());
-        while buckets[at % 512] != EMPTY {
+        while buckets[at % 1024] != EMPTY {
             at += 1;
         }
-        buckets[at % 512] = index as u16;
+        buckets[at % 1024] = index as u16;
         index += 1;
     }
     buckets

@@ -148,7 +148,7 @@ pub(super) const COMMANDS: &[Command] = &[
         complexity: "O(N*M) where N and M are the lengths of the strings",
         arity: -3,
         flags: READ,
-        keys: &[KeySpec { last: 1, ..KeySpec::one(1, &["RO", "access"]) }],
+        keys: &[KeySpec::range(1, 1, 1, &["RO", "access"])],
         arguments: &[
             key("key1"),
             key("key2"),

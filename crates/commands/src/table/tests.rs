@@ -3,7 +3,7 @@
 use types::args::Args;
 use types::txn::CommandId;
 
-use crate::table::{COMMANDS, Command, Flag, NotFound, Place, by_id, by_name, find, lookup};
+use crate::table::{Begin, COMMANDS, Command, Find, Flag, KeySpec, NotFound, Place, by_id, by_name, find, lookup};
 use crate::testing::{show, words};
 
 fn everything() -> impl Iterator<Item = &'static Command> {
@@ -16,7 +16,7 @@ fn args(line: &str) -> Args {
 
 fn keys(line: &str) -> Vec<usize> {
     let args = args(line);
-    find(&args).unwrap().1.keys(args.len()).collect()
+    find(&args).unwrap().1.keys(&args).collect()
 }
 
 fn refusal(line: &str) -> String {
@@ -76,11 +76,16 @@ fn entries_are_complete() {
         if command.run.is_some() {
             assert!(command.is(Flag::Write) || command.is(Flag::ReadOnly), "{name}");
         }
-        let needs_keys = matches!(command.place, Place::Key | Place::Split(_));
+        let needs_keys = matches!(command.place, Place::Key | Place::Gather | Place::Split(_));
         assert_eq!(!command.keys.is_empty(), needs_keys, "{name}");
         // The fewest arguments have a key where one is expected.
         for spec in command.keys {
-            assert!(spec.first < command.arity.unsigned_abs() as usize && spec.step > 0, "{name}");
+            let fewest = command.arity.unsigned_abs() as usize;
+            match (spec.begin, spec.find) {
+                (Begin::Index(first), Find::Range { step, .. }) => assert!(first < fewest && step > 0, "{name}"),
+                (Begin::Index(begin), Find::Count { index, first }) => assert!(begin + index < fewest && first > index, "{name}"),
+                _ => assert!(command.is(Flag::MovableKeys), "{name}"),
+            }
         }
         for subcommand in command.subcommands {
             assert!(subcommand.name.starts_with(&format!("{name}|")), "{}", subcommand.name);
@@ -105,14 +110,46 @@ fn keys_are_found() {
         ("keys *", &[]),
     ] {
         assert_eq!(keys(line), expected, "{line}");
-        let args = args(line);
-        let (_, command) = find(&args).unwrap();
-        assert_eq!(command.first_key(args.len()), expected.first().copied(), "{line}");
     }
     // Too few arguments: no keys, no panic.
-    assert_eq!(by_name(b"mget").unwrap().keys(0).count(), 0);
-    assert_eq!(by_name(b"mset").unwrap().keys(1).count(), 0);
-    assert_eq!(by_name(b"lcs").unwrap().keys(2).collect::<Vec<_>>(), [1]);
+    assert_eq!(by_name(b"mget").unwrap().keys(&Args::default()).count(), 0);
+    assert_eq!(by_name(b"mset").unwrap().keys(&args("mset")).count(), 0);
+    assert_eq!(by_name(b"lcs").unwrap().keys(&args("lcs a")).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn key_specs_find_what_redis_finds() {
+    let find = |spec: KeySpec, line: &str| spec.indices(&args(line)).collect::<Vec<_>>();
+    let counted = KeySpec::counted(1, &[]);
+    for (line, expected) in [
+        ("sintercard 2 a b limit 1", &[2, 3][..]),
+        ("sintercard 1 a", &[2]),
+        ("sintercard 0 a", &[]),
+        ("sintercard -1 a", &[]),
+        ("sintercard 3 a b", &[]),
+        ("sintercard 9223372036854775807 a b", &[]),
+        ("sintercard x a", &[]),
+        ("sintercard", &[]),
+    ] {
+        assert_eq!(find(counted, line), expected, "{line}");
+    }
+    let streams = KeySpec { begin: Begin::Keyword("STREAMS", 1), find: Find::Range { last: -1, step: 1, limit: 2 }, flags: &[], notes: "" };
+    for (line, expected) in [
+        ("xread streams a b 0 0", &[2, 3][..]),
+        ("xread count 2 Streams a 0", &[4]),
+        ("xread count streams streams a 0", &[3]),
+        ("xread streams", &[]),
+        ("xread", &[]),
+    ] {
+        assert_eq!(find(streams, line), expected, "{line}");
+    }
+    let store = KeySpec::keyword("STORE", 6, &[]);
+    assert_eq!(find(store, "georadius k 1 2 3 m store to"), [7]);
+    assert_eq!(find(store, "georadius k 1 2 3 m store"), [0; 0]);
+    assert_eq!(find(store, "georadius store to 1 2 3"), [0; 0]);
+    let last = KeySpec::keyword("KEYS", -2, &[]);
+    assert_eq!(find(last, "migrate h 1 keys a keys b x"), [6]);
+    assert_eq!(find(KeySpec { begin: Begin::Unknown, find: Find::Unknown, flags: &[], notes: "" }, "sort k by x"), [0; 0]);
 }
 
 #[test]

@@ -9,8 +9,22 @@ pub enum Group {
     Connection,
     /// Keys of any type.
     Generic,
+    /// Places on the earth, in sorted sets.
+    Geo,
+    /// Maps of fields.
+    Hash,
+    /// Estimates of cardinality, in strings.
+    HyperLogLog,
+    /// Lists.
+    List,
     /// The server.
     Server,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    SortedSet,
+    /// Streams.
+    Stream,
     /// Strings.
     String,
 }
@@ -36,6 +50,8 @@ pub enum Flag {
     Stale,
     /// Takes constant or logarithmic time.
     Fast,
+    /// Its key specs do not tell all its keys as numbers of arguments.
+    MovableKeys,
     /// Allowed before `AUTH`.
     NoAuth,
     /// Allowed while a script runs for too long.
@@ -51,10 +67,24 @@ pub enum Category {
     Read,
     /// `@write`
     Write,
+    /// `@set`
+    Set,
+    /// `@sortedset`
+    SortedSet,
+    /// `@list`
+    List,
+    /// `@hash`
+    Hash,
     /// `@string`
     String,
     /// `@bitmap`
     Bitmap,
+    /// `@hyperloglog`
+    HyperLogLog,
+    /// `@geo`
+    Geo,
+    /// `@stream`
+    Stream,
     /// `@admin`
     Admin,
     /// `@fast`
@@ -76,7 +106,14 @@ impl Group {
             Group::Bitmap => "bitmap",
             Group::Connection => "connection",
             Group::Generic => "generic",
+            Group::Geo => "geo",
+            Group::Hash => "hash",
+            Group::HyperLogLog => "hyperloglog",
+            Group::List => "list",
             Group::Server => "server",
+            Group::Set => "set",
+            Group::SortedSet => "sorted-set",
+            Group::Stream => "stream",
             Group::String => "string",
         }
     }
@@ -84,7 +121,7 @@ impl Group {
 
 impl Flag {
     /// All of them, in Redis' order.
-    pub const ALL: [Flag; 11] = [
+    pub const ALL: [Flag; 12] = [
         Flag::Write,
         Flag::ReadOnly,
         Flag::DenyOom,
@@ -95,6 +132,7 @@ impl Flag {
         Flag::Stale,
         Flag::Fast,
         Flag::NoAuth,
+        Flag::MovableKeys,
         Flag::AllowBusy,
     ];
 
@@ -110,6 +148,7 @@ impl Flag {
             Flag::Loading => "loading",
             Flag::Stale => "stale",
             Flag::Fast => "fast",
+            Flag::MovableKeys => "movablekeys",
             Flag::NoAuth => "no_auth",
             Flag::AllowBusy => "allow_busy",
         }
@@ -118,12 +157,19 @@ impl Flag {
 
 impl Category {
     /// All of them, in Redis' order.
-    pub const ALL: [Category; 11] = [
+    pub const ALL: [Category; 18] = [
         Category::Keyspace,
         Category::Read,
         Category::Write,
+        Category::Set,
+        Category::SortedSet,
+        Category::List,
+        Category::Hash,
         Category::String,
         Category::Bitmap,
+        Category::HyperLogLog,
+        Category::Geo,
+        Category::Stream,
         Category::Admin,
         Category::Fast,
         Category::Slow,
@@ -143,8 +189,15 @@ impl Category {
             Category::Keyspace => "keyspace",
             Category::Read => "read",
             Category::Write => "write",
+            Category::Set => "set",
+            Category::SortedSet => "sortedset",
+            Category::List => "list",
+            Category::Hash => "hash",
             Category::String => "string",
             Category::Bitmap => "bitmap",
+            Category::HyperLogLog => "hyperloglog",
+            Category::Geo => "geo",
+            Category::Stream => "stream",
             Category::Admin => "admin",
             Category::Fast => "fast",
             Category::Slow => "slow",

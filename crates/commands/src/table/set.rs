@@ -1,0 +1,5 @@
+//! Commands of the group `set`.
+
+use crate::table::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

@@ -1,0 +1,67 @@
+//! Bounds that a server's configuration puts on commands. They travel with each call, so that every proxy's `CONFIG SET` holds for
+//! what its clients send, wherever it runs.
+
+/// Longest value, and where a collection goes from one record to one record per element. The names are those of redis.conf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// `proto-max-bulk-len`: the longest string that a command may make, in bytes.
+    pub value_max: u64,
+    /// `hash-max-listpack-entries`: fields of an inline hash at most.
+    pub hash_entries: u32,
+    /// `hash-max-listpack-value`: longest field or value of an inline hash, in bytes.
+    pub hash_value: u32,
+    /// `list-max-listpack-size`: positive: elements of an inline list at most; -1 to -5: bytes (4, 8, 16, 32, 64 KiB).
+    pub list_size: i32,
+    /// `set-max-intset-entries`: members of an inline set of integers at most.
+    pub set_intset_entries: u32,
+    /// `set-max-listpack-entries`: members of any other inline set at most.
+    pub set_entries: u32,
+    /// `set-max-listpack-value`: longest member of an inline set that is not one of integers, in bytes.
+    pub set_value: u32,
+    /// `zset-max-listpack-entries`: members of an inline sorted set at most.
+    pub zset_entries: u32,
+    /// `zset-max-listpack-value`: longest member of an inline sorted set, in bytes.
+    pub zset_value: u32,
+    /// `hll-sparse-max-bytes`: longest sparse HyperLogLog, in bytes.
+    pub hll_sparse_bytes: u32,
+    /// `stream-node-max-bytes`: what approximate trimming takes as a node, in bytes; 0: no bound.
+    pub stream_node_bytes: u32,
+    /// `stream-node-max-entries`: what approximate trimming takes as a node, in entries; 0: no bound.
+    pub stream_node_entries: u32,
+}
+
+impl Limits {
+    /// What Redis 7.4 ships with, but for strings: those may be 64 MiB.
+    pub const DEFAULT: Limits = Limits {
+        value_max: 64 << 20,
+        hash_entries: 128,
+        hash_value: 64,
+        list_size: -2,
+        set_intset_entries: 512,
+        set_entries: 128,
+        set_value: 64,
+        zset_entries: 128,
+        zset_value: 64,
+        hll_sparse_bytes: 3000,
+        stream_node_bytes: 4096,
+        stream_node_entries: 100,
+    };
+
+    /// Where every collection is exploded that has more than `entries` elements (lists: at least one may be inline): for tests of both layouts.
+    pub fn exploding_at(entries: u32) -> Limits {
+        Limits {
+            hash_entries: entries,
+            list_size: i32::try_from(entries).unwrap_or(i32::MAX).max(1),
+            set_intset_entries: entries,
+            set_entries: entries,
+            zset_entries: entries,
+            ..Limits::DEFAULT
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits::DEFAULT
+    }
+}
