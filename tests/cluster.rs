@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use types::args::Args;
 use types::id::{NodeId, PartitionId, RequestId, TableId};
+use types::limits::Limits;
 use types::slot::Slot;
 use types::txn::{Call, Coprocessor, Database, Proto};
 use wire::rpc::{ControlRequest, ControlResponse, Execute, Executed, Outcome, ReplicaState, Replicate};
@@ -205,7 +206,10 @@ fn call(args: &[&str]) -> (u32, Call) {
     let args = Args::copied(args);
     let slot = Slot::of(args.at(1));
     let command = Redis::new(Limits::default()).resolve(&args).expect("a command");
-    (types::group::partition_of(slot, PARTITIONS), Call { command, database: Database(0), proto: Proto::Resp2, args })
+    (
+        types::group::partition_of(slot, PARTITIONS),
+        Call { command, database: Database(0), proto: Proto::Resp2, args, limits: Limits::DEFAULT },
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -340,7 +344,7 @@ async fn expired_keys_are_removed_on_all_members_by_themselves() {
         for partition in 0..PARTITIONS {
             let args = Args::copied(["DBSIZE"]);
             let command = Redis::new(Limits::default()).resolve(&args).expect("a command");
-            let dbsize = Call { command, database: Database(0), proto: Proto::Resp2, args };
+            let dbsize = Call { command, database: Database(0), proto: Proto::Resp2, args, limits: Limits::DEFAULT };
             match cluster.router.execute(&mut cluster.session, &[(partition, dbsize)]).await.pop() {
                 Some(Outcome::Reply(reply)) => left += resp::walk::parse_integer(&reply).expect("a number"),
                 other => panic!("{other:?}"),

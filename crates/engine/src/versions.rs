@@ -133,15 +133,6 @@ impl Hasher for Mix {
     }
 }
 
-/// A hash of any bytes, for keys that do not carry one.
-pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    let hash = words.iter().fold(bytes.len() as u64, |hash, word| fold(hash ^ u64::from_le_bytes(*word)));
-    fold(hash ^ u64::from_le_bytes(last))
-}
-
 /// High and low half of a 128-bit product: every bit of the input reaches every bit of the output.
 fn fold(value: u64) -> u64 {
     let product = u128::from(value ^ 0x9e37_79b9_7f4a_7c15) * u128::from(0xd6e8_feb8_6659_fd93_u64);
