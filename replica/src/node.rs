@@ -19,7 +19,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use types::group::GroupConfig;
-use types::id::{Ballot, NodeId, PartitionId, TableId};
+use types::id::{Ballot, Decree, NodeId, PartitionId, TableId};
 use types::txn::{Abort, Call, Coprocessor};
 use wire::rpc::{
     Assignment, ControlRequest, ControlResponse, Duty, Execute, Executed, NodeReport, Outcome, Refusal, ReplicaState, Replicate,

@@ -18,6 +18,7 @@ pub mod help;
 pub mod memory;
 pub mod table;
 
+mod counted;
 #[cfg(test)]
 mod differential;
 mod elements;
@@ -38,3 +39,4 @@ mod strings;
 #[cfg(test)]
 mod testing;
 mod usage;
+mod varint;

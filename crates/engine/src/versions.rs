@@ -37,10 +37,6 @@ impl<V> Versions<V> {
         Versions { log: VecDeque::new(), front: 0, index: HashMap::default() }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.log.is_empty()
-    }
-
     /// Number of versions, superseded ones included.
     pub(crate) fn len(&self) -> usize {
         self.log.len()
