@@ -35,9 +35,13 @@ fn fields(expire: impl Strategy<Value = Option<i64>> + 'static) -> impl Strategy
     fields
         .prop_flat_map({
             let expire = expire.boxed();
-            move |len| btree_map(string(), (string(), expire.clone()), len)
+            move |len| vec((string(), (string(), expire.clone())), len)
         })
-        .prop_map(|fields| Value::Hash(fields.into_iter().map(|(name, (value, expire))| Field { name, value, expire }).collect()))
+        .prop_map(|fields| {
+            // Not `btree_map` of that size: it starts over until no key is there twice.
+            let fields: BTreeMap<_, _> = fields.into_iter().collect();
+            Value::Hash(fields.into_iter().map(|(name, (value, expire))| Field { name, value, expire }).collect())
+        })
 }
 
 fn id() -> impl Strategy<Value = StreamId> {
@@ -72,8 +76,9 @@ fn stream() -> impl Strategy<Value = Value> {
     let names = prop_oneof![Just(vec![Bytes::from("field"), Bytes::from("7")]), vec(string(), 1..4)];
     let entry = names.prop_flat_map(|names| names.into_iter().map(|name| (Just(name), string())).collect::<Vec<_>>());
     let len = prop_oneof![19 => 0..12usize, 1 => 100..110usize];
-    let entries = len.prop_flat_map(move |len| btree_map(id(), entry.clone(), len));
+    let entries = len.prop_flat_map(move |len| vec((id(), entry.clone()), len));
     (entries, 0..100u64, btree_set(id(), 0..2), vec(group(), 0..3)).prop_map(|(entries, more, deleted, groups)| {
+        let entries: BTreeMap<_, _> = entries.into_iter().collect();
         let entries: Vec<Entry> = entries.into_iter().map(|(id, fields)| Entry { id, fields }).collect();
         let max_deleted_id = deleted.last().copied().unwrap_or_default();
         let last_id = entries.last().map_or(max_deleted_id, |entry| entry.id.max(max_deleted_id));
