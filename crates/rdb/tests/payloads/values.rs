@@ -49,17 +49,18 @@ fn id() -> impl Strategy<Value = StreamId> {
     id.prop_map(|(ms, seq)| StreamId { ms, seq })
 }
 
+/// Milliseconds since 1970.
+fn time() -> std::ops::Range<i64> {
+    0..1 << 48
+}
+
 fn group() -> impl Strategy<Value = Group> {
-    let consumers = btree_map(string(), (any::<i64>(), option::of(0..i64::MAX), any::<bool>()), 0..4);
-    let pending = btree_map(id(), (any::<prop::sample::Index>(), any::<i64>(), any::<u64>()), 0..6);
+    let consumers = btree_map(string(), (time(), option::of(time()), any::<bool>()), 0..4);
+    let pending = btree_map(id(), (any::<prop::sample::Index>(), time(), 0..1000u64), 0..6);
     (string(), id(), option::of(0..1000u64), consumers, pending).prop_map(|(name, last_id, entries_read, consumers, pending)| {
         let consumers: Vec<Consumer> = consumers
             .into_iter()
-            .map(|(name, (seen, active, old))| Consumer {
-                name,
-                seen,
-                active: if old { Some(seen).filter(|seen| *seen != -1) } else { active },
-            })
+            .map(|(name, (seen, active, old))| Consumer { name, seen, active: if old { Some(seen) } else { active } })
             .collect();
         let pending = pending.into_iter().filter(|_| !consumers.is_empty());
         let pending = pending.map(|(id, (consumer, delivered, deliveries))| Pending {
