@@ -14,7 +14,7 @@ use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 use types::slot::hash48;
-use types::txn::{Abort, HashKeyTxn, SortKeys, ValueId};
+use types::txn::{Abort, HashKeyTxn, SortKeys, ValueId, Visit};
 
 use crate::elements::{self, SortKey};
 use crate::random::{Selection, below};
@@ -54,7 +54,7 @@ impl Found {
 }
 
 /// Shows all members and their elements until `visit` says that it has seen enough.
-pub(crate) fn visit(txn: &mut dyn HashKeyTxn, value: ValueId, visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>) -> Result<(), Abort> {
+pub(crate) fn visit(txn: &mut dyn HashKeyTxn, value: ValueId, visit: &mut Visit<'_>) -> Result<(), Abort> {
     visit_range(txn, value, &all(), &mut |sort_key, element| visit(&sort_key[HEAD..], element))
 }
 
@@ -176,13 +176,7 @@ pub(crate) fn random_distinct(
 ///
 /// # Errors
 /// [`Abort`]; data is damaged if there are fewer members than `count`.
-pub(crate) fn random_repeated(
-    txn: &mut dyn HashKeyTxn,
-    value: ValueId,
-    count: u64,
-    times: u64,
-    show: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-) -> Result<(), Abort> {
+pub(crate) fn random_repeated(txn: &mut dyn HashKeyTxn, value: ValueId, count: u64, times: u64, show: &mut Visit<'_>) -> Result<(), Abort> {
     let mut left = if count == 0 { 0 } else { times };
     while left > 0 {
         let draws = left.min(DRAWS_AT_ONCE);
@@ -259,12 +253,7 @@ fn one_from_last_slot(txn: &mut dyn HashKeyTxn, value: ValueId, bucket: &SortKey
 }
 
 /// Shows the elements of a range, whose sort keys are checked to have room for a hash.
-fn visit_range(
-    txn: &mut dyn HashKeyTxn,
-    value: ValueId,
-    keys: &SortKeys<'_>,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-) -> Result<(), Abort> {
+fn visit_range(txn: &mut dyn HashKeyTxn, value: ValueId, keys: &SortKeys<'_>, visit: &mut Visit<'_>) -> Result<(), Abort> {
     let mut whole = true;
     txn.range(value, keys, &mut |sort_key, element| {
         whole = sort_key.len() >= HEAD;
