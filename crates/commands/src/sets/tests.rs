@@ -350,6 +350,20 @@ fn what_is_combined_may_be_large() {
     }
 }
 
+#[test]
+fn a_few_long_members_are_subtracted() {
+    let mut memory = limited(Limits::exploding_at(0));
+    let add = |memory: &mut Memory, key: &str, members: Vec<Vec<u8>>| {
+        let line: Vec<Vec<u8>> = ["SADD", key].map(|word| word.as_bytes().to_vec()).into_iter().chain(members).collect();
+        memory.run(&Redis, Database(0), Proto::Resp2, line);
+    };
+    let long = |index: u8| vec![index; crate::hashed::HELD_BYTES / 2];
+    add(&mut memory, "a", vec![long(1), long(2), long(3), b"x".to_vec(), b"y".to_vec()]);
+    add(&mut memory, "b", vec![long(1), long(2), long(3), b"x".to_vec()]);
+    assert_eq!(members(&run(&mut memory, "SDIFF a b")), [b"y"]);
+    assert_eq!(members(&run(&mut memory, "SDIFF a none")).len(), 5);
+}
+
 fn number(number: u32) -> Vec<u8> {
     number.to_string().into_bytes()
 }
