@@ -40,3 +40,4 @@ mod strings;
 #[cfg(test)]
 mod testing;
 mod usage;
+mod varint;
