@@ -115,18 +115,17 @@ fn repeated(txn: &mut dyn HashKeyTxn, hash: &Hash<'_>, live: u64, times: u64, sh
         let draws = (times - shown).min(DRAWS_AT_ONCE);
         let before = shown;
         let mut go_on = true;
-        if let Some(elements) = hash.elements().filter(|elements| draws_are_few(elements.1, live, draws)) {
+        let walked = match hash.elements() {
+            Some((_, count)) if draws_are_few(count, live, draws) => None,
+            elements => walked(txn, hash, live, draws, elements.is_some())?,
+        };
+        if let (None, Some(elements)) = (&walked, hash.elements()) {
             draw(txn, elements, hash.now(), &mut |entry| {
                 shown += 1;
                 go_on = show(entry).is_continue();
                 if go_on && shown < before + draws { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })?;
-        } else {
-            let indices: Vec<u64> = (0..draws).map(|_| below(txn, live)).collect();
-            let mut sorted = indices.clone();
-            sorted.sort_unstable();
-            sorted.dedup();
-            let found = at_indices(txn, hash, &sorted)?;
+        } else if let Some((indices, sorted, found)) = walked {
             for index in indices {
                 let place = sorted.binary_search(&index).map_err(|_| damaged())?;
                 let (field, value) = &found[place];
@@ -149,29 +148,53 @@ fn draws_are_few(count: u64, live: u64, wanted: u64) -> bool {
     hashed::is_few(u64::try_from(draws).unwrap_or(u64::MAX), count)
 }
 
-/// Draws elements until `show` has seen enough living ones.
+/// Draws elements until `show` has seen enough living ones. Where it would take very many draws, the root is wrong about how many live.
 fn draw(txn: &mut dyn HashKeyTxn, (value, count): (ValueId, u64), now: UnixMs, show: &mut Show<'_>) -> Result<(), Abort> {
+    let mut missed = 0;
     loop {
         let found = hashed::random(txn, value, count)?.ok_or_else(damaged)?;
         let (expire, value) = exploded::decode(&found.element)?;
-        if lives(expire, now) && show(Entry { field: found.member(), value, expire }).is_break() {
-            return Ok(());
+        missed += 1;
+        if lives(expire, now) {
+            missed = 0;
+            if show(Entry { field: found.member(), value, expire }).is_break() {
+                return Ok(());
+            }
+        }
+        // One in `count` lives at least, and draws are only made where a hundred for each field wanted are fewer than `count`.
+        if missed > count.max(DRAWS_MISSED_MIN) {
+            return Err(damaged());
         }
     }
 }
 
-/// The fields and values at these ascending places among the living ones.
-fn at_indices(txn: &mut dyn HashKeyTxn, hash: &Hash<'_>, indices: &[u64]) -> Result<Vec<(Bytes, Bytes)>, Abort> {
-    let (mut found, mut at) = (Vec::with_capacity(indices.len()), 0);
+/// Places drawn, the same without repetition and in order, and the fields and values there.
+type Walked = (Vec<u64>, Vec<u64>, Vec<(Bytes, Bytes)>);
+
+/// Draws places among the `live` fields and walks to them; `None` if that is `bounded` and they are too large to be held together.
+fn walked(txn: &mut dyn HashKeyTxn, hash: &Hash<'_>, live: u64, draws: u64, bounded: bool) -> Result<Option<Walked>, Abort> {
+    let indices: Vec<u64> = (0..draws).map(|_| below(txn, live)).collect();
+    let mut sorted = indices.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let (mut found, mut at, mut bytes) = (Vec::with_capacity(sorted.len()), 0, 0);
+    let too_large = |bytes| bounded && bytes > hashed::HELD_BYTES;
     hash.walk(txn, &mut |entry| {
-        if indices.get(found.len()) == Some(&at) {
+        if sorted.get(found.len()) == Some(&at) {
             found.push((Bytes::copy_from_slice(entry.field), Bytes::copy_from_slice(entry.value)));
+            bytes += entry.field.len() + entry.value.len();
         }
         at += 1;
-        if found.len() < indices.len() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if found.len() < sorted.len() && !too_large(bytes) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    if found.len() == indices.len() { Ok(found) } else { Err(damaged()) }
+    match found.len() == sorted.len() {
+        true => Ok(Some((indices, sorted, found))),
+        false if too_large(bytes) => Ok(None),
+        false => Err(damaged()),
+    }
 }
 
 /// Draws that are held in memory at once.
 const DRAWS_AT_ONCE: u64 = 65_536;
+/// Draws in a row of what has expired, at least, before the data is damaged.
+const DRAWS_MISSED_MIN: u64 = 10_000;

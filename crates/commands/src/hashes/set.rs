@@ -64,7 +64,7 @@ pub(crate) fn hsetex(p: &mut Program<'_>) -> Result<(), Stop> {
 /// Sets the pairs that begin at argument 2; answers how many fields are new.
 fn set_pairs(p: &mut Program<'_>) -> Result<i64, Stop> {
     let args = p.args();
-    if args.len() % 2 == 1 {
+    if !args.len().is_multiple_of(2) {
         return Err(arity(p));
     }
     let mut hash = Hash::open(p, 1)?;
@@ -135,7 +135,7 @@ fn check_count(p: &Program<'_>, index: usize) -> Result<(), Stop> {
     let count = resp::number::parse_integer(args.at(index)).filter(|count| (1..=i64::from(i32::MAX)).contains(count));
     let count = count.ok_or(Stop::refused("ERR invalid number of fields"))?;
     let rest = args.len() - index - 1;
-    if rest % 2 == 0 && usize::try_from(count) == Ok(rest / 2) { Ok(()) } else { Err(arity(p)) }
+    if rest.is_multiple_of(2) && usize::try_from(count) == Ok(rest / 2) { Ok(()) } else { Err(arity(p)) }
 }
 
 fn arity(p: &Program<'_>) -> Stop {
