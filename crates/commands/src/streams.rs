@@ -30,7 +30,7 @@ mod record;
 mod stream;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use types::root::Root;
 

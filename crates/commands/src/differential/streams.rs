@@ -11,6 +11,7 @@ use crate::coprocessor::Redis;
 use crate::differential::random::Random;
 use crate::differential::server::Server;
 use crate::memory::Memory;
+use crate::streams;
 
 #[test]
 fn streams_have_the_replies_of_redis() {
@@ -35,6 +36,28 @@ fn streams_have_the_replies_of_redis() {
                 said.push(command.iter().map(|word| word.escape_ascii().to_string()).collect::<Vec<_>>().join(" "));
                 let (ours, theirs) = (comparable(command, &ours), comparable(command, &theirs));
                 assert_eq!(ours, theirs, "seed {seed}, after\n{}", said[said.len().saturating_sub(40)..].join("\n"));
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_is_done_to_streams_their_records_agree() {
+    for (seed, limits) in [
+        (11, Limits { stream_node_entries: 3, ..Limits::DEFAULT }),
+        (12, Limits { stream_node_entries: 0, stream_node_bytes: 200, ..Limits::DEFAULT }),
+    ] {
+        let mut memory = Memory::new(UnixMs(1_700_000_000_000));
+        memory.set_limits(limits);
+        let mut random = Random(seed);
+        for _ in 0..3000 {
+            for command in commands(&mut random) {
+                memory.run(&Redis, Database(0), Proto::Resp2, &command);
+                // The clock goes backwards at times.
+                memory.set_now(UnixMs(1_700_000_000_000 + below(&mut random, 1000) as i64));
+            }
+            for key in ["a", "b", "f", "s"] {
+                streams::tests::check_records(&mut memory, key.as_bytes());
             }
         }
     }
@@ -78,7 +101,7 @@ fn commands(random: &mut Random) -> Vec<Vec<Vec<u8>>> {
         36 => vec![known],
         37 => vec![format!("XGROUP DELCONSUMER {key} {group} {consumer}")],
         38 => {
-            let id = one_of(random, &["1000-5", "2000", "3000-0", "x", "1-1"]);
+            let id = one_of(random, &["1000-5", "2000", "3000-0", "x"]);
             let options = [
                 "",
                 "ENTRIESADDED 500",
@@ -202,7 +225,11 @@ fn trim_option(random: &mut Random) -> String {
 
 /// A reply with what cannot be compared taken out.
 fn comparable(command: &[Vec<u8>], reply: &[u8]) -> String {
-    let mut text = show(command, reply).0;
+    // 7.0 mistakes one error for another.
+    let mut text = show(command, reply).0.replace(
+        "-ERR Elements are too large to be stored",
+        "-ERR The ID specified in XADD is equal or smaller than the target stream top item",
+    );
     if let Some(at) = text.find("-ERR Unbalanced") {
         text.truncate(at + 15);
     }

@@ -126,8 +126,11 @@ impl Trim {
 
     /// Removes entry by entry.
     fn entries(&self, txn: &mut dyn HashKeyTxn, stream: &mut Stream<'_>) -> Result<(), Abort> {
-        while self.may_go(stream, 1, stream.head.first) {
-            let found = stream.heads(txn, stream.head.first, STEP + 1)?;
+        if !self.may_go(stream, 1, stream.head.first) {
+            return Ok(());
+        }
+        loop {
+            let found = stream.heads(txn, stream.head.first, STEP)?;
             for &(id, node) in &found {
                 // So that the next walk begins here, whatever comes.
                 stream.head.first = id;
@@ -136,11 +139,10 @@ impl Trim {
                 }
                 stream.remove(txn, node, &[id]);
             }
-            if found.len() <= STEP {
+            if found.len() < STEP {
                 return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Removes node by node.
