@@ -18,6 +18,7 @@ mod hashes;
 mod random;
 mod server;
 mod sets;
+mod streams;
 
 #[test]
 fn random_commands_have_the_replies_of_redis() {
