@@ -22,6 +22,7 @@ pub mod table;
 mod differential;
 mod elements;
 mod expiry;
+mod float;
 mod flush;
 mod hashed;
 mod hashes;
@@ -40,3 +41,4 @@ mod strings;
 #[cfg(test)]
 mod testing;
 mod usage;
+mod varint;
