@@ -26,6 +26,7 @@ pub(crate) mod scan;
 pub(crate) mod view;
 
 mod exploded;
+mod index;
 mod inline;
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ impl<'a> SortedSet<'a> {
         let Some(last) = self.len().checked_sub(1) else { return Ok(None) };
         let (mut lowest, mut highest) = (0.0, 0.0);
         self.walk(txn, 0..1, false, &mut |score, _| lowest = score)?;
-        self.walk(txn, last..last + 1, false, &mut |score, _| highest = score)?;
+        self.walk(txn, last..last + 1, true, &mut |score, _| highest = score)?;
         Ok(Some((lowest, highest)))
     }
 
