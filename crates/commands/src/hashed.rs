@@ -14,7 +14,7 @@ use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 use types::slot::hash48;
-use types::txn::{Abort, HashKeyTxn, SortKeys, ValueId};
+use types::txn::{Abort, HashKeyTxn, SortKeys, ValueId, Visit};
 
 use crate::elements::{self, SortKey};
 use crate::random::{Selection, below};
@@ -54,7 +54,7 @@ impl Found {
 }
 
 /// Shows all members and their elements until `visit` says that it has seen enough.
-pub(crate) fn visit(txn: &mut dyn HashKeyTxn, value: ValueId, visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>) -> Result<(), Abort> {
+pub(crate) fn visit(txn: &mut dyn HashKeyTxn, value: ValueId, visit: &mut Visit<'_>) -> Result<(), Abort> {
     visit_range(txn, value, &all(), &mut |sort_key, element| visit(&sort_key[HEAD..], element))
 }
 
@@ -73,38 +73,43 @@ impl Walk {
         Walk { value, last: None, done: false }
     }
 
-    /// The next [`elements::STEP`] members or fewer; none at the end.
+    /// The next members, [`elements::STEP`] or [`STEP_BYTES`] of them at most, but one in any case; none at the end.
     pub(crate) fn step(&mut self, txn: &mut dyn HashKeyTxn) -> Result<Vec<Found>, Abort> {
         let mut found = Vec::new();
         if self.done {
             return Ok(found);
         }
         let from = self.last.as_ref().map_or(Bound::Included(&[FAMILY][..]), |last| Bound::Excluded(&last[..]));
+        let mut bytes = 0;
+        self.done = true;
         visit_range(txn, self.value, &SortKeys { from, ..all() }, &mut |sort_key, element| {
             found.push(Found::copied(sort_key, element));
-            if found.len() < elements::STEP { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            bytes += sort_key.len() + element.len();
+            self.done = found.len() < elements::STEP && bytes < STEP_BYTES;
+            if self.done { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        self.done = found.len() < elements::STEP;
         self.last = found.last().map(|found| found.sort_key.clone());
         Ok(found)
     }
 }
 
-/// At least `count` members from a cursor on, fewer only at the end, and the cursor to go on with. 0 is the first cursor and says that
+/// At least `count` members from a cursor on, fewer only at the end or where they have [`HELD_BYTES`], and the cursor to go on with. 0 is the first cursor and says that
 /// there is no next one; every other fits into 48 bits, so that clients which count in doubles do not spoil it.
 ///
 /// A member that is there from the first to the last call is returned exactly once, whatever is added and removed meanwhile: members
 /// that share a hash are never split. A `count` of 0 counts as 1.
 pub(crate) fn scan(txn: &mut dyn HashKeyTxn, value: ValueId, cursor: u64, count: usize) -> Result<(Vec<Found>, u64), Abort> {
-    let (mut found, mut next) = (Vec::<Found>::new(), 0);
+    let (mut found, mut next, mut bytes) = (Vec::<Found>::new(), 0, 0);
     if cursor < HASHES {
         let first = place(cursor);
         visit_range(txn, value, &SortKeys { from: Bound::Included(&first), ..all() }, &mut |sort_key, element| {
-            if found.len() >= count.max(1) && found.last().is_some_and(|last| last.sort_key[..HEAD] != sort_key[..HEAD]) {
+            let enough = found.len() >= count.max(1) || bytes >= HELD_BYTES;
+            if enough && found.last().is_some_and(|last| last.sort_key[..HEAD] != sort_key[..HEAD]) {
                 next = hash_of(sort_key);
                 return ControlFlow::Break(());
             }
             found.push(Found::copied(sort_key, element));
+            bytes += sort_key.len() + element.len();
             ControlFlow::Continue(())
         })?;
     }
@@ -176,18 +181,16 @@ pub(crate) fn random_distinct(
 ///
 /// # Errors
 /// [`Abort`]; data is damaged if there are fewer members than `count`.
-pub(crate) fn random_repeated(
-    txn: &mut dyn HashKeyTxn,
-    value: ValueId,
-    count: u64,
-    times: u64,
-    show: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-) -> Result<(), Abort> {
+pub(crate) fn random_repeated(txn: &mut dyn HashKeyTxn, value: ValueId, count: u64, times: u64, show: &mut Visit<'_>) -> Result<(), Abort> {
     let mut left = if count == 0 { 0 } else { times };
     while left > 0 {
         let draws = left.min(DRAWS_AT_ONCE);
         left -= draws;
-        if is_few(draws, count) {
+        let indices: Vec<u64> = if is_few(draws, count) { Vec::new() } else { (0..draws).map(|_| below(txn, count)).collect() };
+        let mut sorted = indices.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let Some(found) = at_indices(txn, value, &sorted)?.filter(|found| !found.is_empty()) else {
             for _ in 0..draws {
                 let found = random(txn, value, count)?.ok_or_else(damaged)?;
                 if show(found.member(), &found.element).is_break() {
@@ -195,12 +198,7 @@ pub(crate) fn random_repeated(
                 }
             }
             continue;
-        }
-        let indices: Vec<u64> = (0..draws).map(|_| below(txn, count)).collect();
-        let mut sorted = indices.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        let found = at_indices(txn, value, &sorted)?;
+        };
         for index in indices {
             let at = sorted.binary_search(&index).expect("it is one of them");
             if show(found[at].member(), &found[at].element).is_break() {
@@ -216,17 +214,25 @@ pub(crate) fn is_few(wanted: u64, count: u64) -> bool {
     wanted.saturating_mul(WALK_PER_DRAW) < count
 }
 
-/// The members at these ascending places in the order of all.
-fn at_indices(txn: &mut dyn HashKeyTxn, value: ValueId, indices: &[u64]) -> Result<Vec<Found>, Abort> {
-    let (mut found, mut at) = (Vec::with_capacity(indices.len()), 0);
+/// The members at these ascending places in the order of all; `None` if they are too large to be held together.
+fn at_indices(txn: &mut dyn HashKeyTxn, value: ValueId, indices: &[u64]) -> Result<Option<Vec<Found>>, Abort> {
+    let (mut found, mut at, mut bytes) = (Vec::with_capacity(indices.len()), 0, 0);
+    if indices.is_empty() {
+        return Ok(Some(found));
+    }
     visit_range(txn, value, &all(), &mut |sort_key, element| {
-        if indices.get(found.len()) == Some(&at) {
+        if indices[found.len()] == at {
             found.push(Found::copied(sort_key, element));
+            bytes += sort_key.len() + element.len();
         }
         at += 1;
-        if found.len() < indices.len() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if found.len() < indices.len() && bytes < HELD_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    if found.len() == indices.len() { Ok(found) } else { Err(damaged()) }
+    match found.len() == indices.len() {
+        true => Ok(Some(found)),
+        false if bytes >= HELD_BYTES => Ok(None),
+        false => Err(damaged()),
+    }
 }
 
 /// The member at place `index` of a range, if there are so many.
@@ -259,12 +265,7 @@ fn one_from_last_slot(txn: &mut dyn HashKeyTxn, value: ValueId, bucket: &SortKey
 }
 
 /// Shows the elements of a range, whose sort keys are checked to have room for a hash.
-fn visit_range(
-    txn: &mut dyn HashKeyTxn,
-    value: ValueId,
-    keys: &SortKeys<'_>,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-) -> Result<(), Abort> {
+fn visit_range(txn: &mut dyn HashKeyTxn, value: ValueId, keys: &SortKeys<'_>, visit: &mut Visit<'_>) -> Result<(), Abort> {
     let mut whole = true;
     txn.range(value, keys, &mut |sort_key, element| {
         whole = sort_key.len() >= HEAD;
@@ -330,6 +331,10 @@ const DRAWS_MAX: usize = 256;
 const WALK_PER_DRAW: u64 = 100;
 /// Draws that are held in memory at once.
 const DRAWS_AT_ONCE: u64 = 65_536;
+/// Bytes of a step of a walk: members may be long.
+const STEP_BYTES: usize = if cfg!(test) { 16 << 10 } else { 1 << 20 };
+/// Bytes of members that are held in memory at once. Fewer in tests, so that they get there.
+pub(crate) const HELD_BYTES: usize = if cfg!(test) { 256 << 10 } else { 16 << 20 };
 
 #[cfg(test)]
 mod tests;

@@ -170,6 +170,38 @@ fn distinct_draws_are_distinct_and_fair() {
     }
 }
 
+/// Long members are not held in memory by the hundred, and nothing else is different about them.
+#[test]
+fn long_members_are_held_a_few_at_a_time() {
+    let long = |index: u8, len: usize| vec![index; len];
+    let (mut memory, value) = empty();
+    for index in 0..5 {
+        put(&mut memory, value, &long(index, STEP_BYTES / 2), Bytes::new());
+    }
+    let mut walk = Walk::new(value);
+    let steps: Vec<usize> = (0..4).map(|_| walk.step(&mut memory).unwrap().len()).collect();
+    assert_eq!(steps, [2, 2, 1, 0]);
+
+    let (mut memory, value) = empty();
+    for index in 0..5 {
+        put(&mut memory, value, &long(index, HELD_BYTES / 2), Bytes::new());
+    }
+    let (found, next) = scan(&mut memory, value, 0, 100).unwrap();
+    assert_eq!(found.len(), 2);
+    let (found, next) = scan(&mut memory, value, next, 100).unwrap();
+    assert_eq!(found.len(), 2);
+    assert_eq!(scan(&mut memory, value, next, 100).unwrap().1, 0);
+    let mut seen = BTreeSet::new();
+    let mut left = 100;
+    random_repeated(&mut memory, value, 5, 100, &mut |member, _| {
+        seen.insert(member[0]);
+        left -= 1;
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!((seen.len(), left), (5, 0));
+}
+
 /// Members that somebody chose by their hashes: all in one bucket, which has fewer slots than members.
 #[test]
 fn crowded_members_are_all_drawn() {

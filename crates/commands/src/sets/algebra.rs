@@ -10,6 +10,7 @@ use resp::number::parse_integer;
 use resp::reply;
 use types::txn::{Abort, HashKey, HashKeyTxn};
 
+use crate::hashed::HELD_BYTES;
 use crate::program::{Program, Stop};
 use crate::sets::view::{Each, Member, Set};
 
@@ -144,21 +145,29 @@ fn difference(txn: &mut dyn HashKeyTxn, mut sets: Vec<Set>, visit: &mut Each<'_>
     // The largest of the others is the likeliest to have a member.
     sets[1..].sort_by_key(|set| std::cmp::Reverse(set.len()));
     let Some((first, others)) = sets.split_first() else { return Ok(()) };
-    let subtracted = others.iter().fold(0u64, |sum, set| sum.saturating_add(set.len()));
-    if first.exploded().is_none() || subtracted > first.len().min(HELD_MAX) {
-        return first.each(txn, &mut |txn, member| {
-            if is_in_any(txn, others, member)? { Ok(ControlFlow::Continue(())) } else { visit(txn, member) }
-        });
+    if let Some(held) = held(txn, first, others)? {
+        return first.each(txn, &mut |txn, member| if held.contains(member) { Ok(ControlFlow::Continue(())) } else { visit(txn, member) });
     }
-    // A large set loses a few members: to know these costs less than to ask about each of those.
-    let mut held = HashSet::with_capacity(subtracted as usize);
-    for other in others {
-        other.visit(txn, &mut |member| {
+    first.each(txn, &mut |txn, member| {
+        if is_in_any(txn, others, member)? { Ok(ControlFlow::Continue(())) } else { visit(txn, member) }
+    })
+}
+
+/// All members of sets that are subtracted from a large one, if they are few: to know these costs less than to ask about each of those.
+fn held(txn: &mut dyn HashKeyTxn, from: &Set, subtracted: &[Set]) -> Result<Option<HashSet<Member>>, Abort> {
+    let count = subtracted.iter().fold(0u64, |sum, set| sum.saturating_add(set.len()));
+    if from.exploded().is_none() || count > from.len().min(HELD_MAX) {
+        return Ok(None);
+    }
+    let (mut held, mut bytes) = (HashSet::with_capacity(count as usize), 0);
+    for set in subtracted {
+        set.visit(txn, &mut |member| {
+            bytes += member.len();
             held.insert(Member::from_slice(member));
-            ControlFlow::Continue(())
+            if bytes < HELD_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
     }
-    first.each(txn, &mut |txn, member| if held.contains(member) { Ok(ControlFlow::Continue(())) } else { visit(txn, member) })
+    Ok(Some(held).filter(|_| bytes < HELD_BYTES))
 }
 
 fn is_in_any(txn: &mut dyn HashKeyTxn, sets: &[Set], member: &[u8]) -> Result<bool, Abort> {

@@ -15,9 +15,10 @@ pub(crate) fn sadd(p: &mut Program<'_>) -> Result<(), Stop> {
         Some(set) => set,
         None => Set::beginning_with(&key, args.at(2), hint, limits),
     };
+    set.expect(limits, hint);
     let mut added = 0;
     for member in args.iter().skip(2) {
-        added += i64::from(set.add(p.txn, limits, member, hint)?);
+        added += i64::from(set.add(p.txn, limits, member)?);
     }
     if added > 0 {
         set.save(p.txn, &key)?;
@@ -96,7 +97,7 @@ pub(crate) fn smove(p: &mut Program<'_>) -> Result<(), Stop> {
         source.save(p.txn, &from)?;
         let limits = p.limits();
         let mut target = target.unwrap_or_else(|| Set::beginning_with(&to, member, 1, limits));
-        if target.add(p.txn, limits, member, 1)? {
+        if target.add(p.txn, limits, member)? {
             target.save(p.txn, &to)?;
         }
     }

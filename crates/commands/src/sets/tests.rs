@@ -212,6 +212,10 @@ fn layouts_change_as_in_redis() {
         OBJECT ENCODING p           -> "hashtable"
         SADD q 1 1 1 1              -> 1
         OBJECT ENCODING q           -> "intset"
+        SADD q x y 1 1              -> 2
+        OBJECT ENCODING q           -> "listpack"
+        SADD q z z z z              -> 1
+        OBJECT ENCODING q           -> "hashtable"
         # what is stored gets a layout of its own
         SUNIONSTORE r i             -> 2
         OBJECT ENCODING r           -> "intset"
@@ -328,22 +332,36 @@ fn what_is_combined_may_be_large() {
     add(&mut memory, "few", 10..20);
     add(&mut memory, "half", 1000..2500);
     add(&mut memory, "more", 500..5000);
-    for (line, expected) in [
-        ("SDIFF large few", vec![0..10, 20..3000]),
-        ("SDIFF large more", vec![0..500]),
-        ("SDIFF large few half", vec![0..10, 20..1000, 2500..3000]),
-        ("SINTER large more half few", vec![]),
-        ("SINTER large more half", vec![1000..2500]),
-        ("SUNION few large more", vec![0..5000]),
-        ("SUNION half few", vec![10..20, 1000..2500]),
+    for (line, ranges) in [
+        ("SDIFF large few", &[(0, 10), (20, 3000)][..]),
+        ("SDIFF large more", &[(0, 500)]),
+        ("SDIFF large few half", &[(0, 10), (20, 1000), (2500, 3000)]),
+        ("SINTER large more half few", &[]),
+        ("SINTER large more half", &[(1000, 2500)]),
+        ("SUNION few large more", &[(0, 5000)]),
+        ("SUNION half few", &[(10, 20), (1000, 2500)]),
     ] {
-        let mut expected: Vec<Vec<u8>> = expected.into_iter().flatten().map(number).collect();
+        let mut expected: Vec<Vec<u8>> = ranges.iter().flat_map(|&(first, end)| first..end).map(number).collect();
         expected.sort();
         assert_eq!(sorted(&mut memory, line), expected, "{line}");
         let store = line.replacen(' ', "STORE to ", 1);
         assert_eq!(show(&run(&mut memory, &store)), expected.len().to_string(), "{store}");
         assert_eq!(sorted(&mut memory, "SMEMBERS to"), expected, "{store}");
     }
+}
+
+#[test]
+fn a_few_long_members_are_subtracted() {
+    let mut memory = limited(Limits::exploding_at(0));
+    let add = |memory: &mut Memory, key: &str, members: Vec<Vec<u8>>| {
+        let line: Vec<Vec<u8>> = ["SADD", key].map(|word| word.as_bytes().to_vec()).into_iter().chain(members).collect();
+        memory.run(&Redis, Database(0), Proto::Resp2, line);
+    };
+    let long = |index: u8| vec![index; crate::hashed::HELD_BYTES / 2];
+    add(&mut memory, "a", vec![long(1), long(2), long(3), b"x".to_vec(), b"y".to_vec()]);
+    add(&mut memory, "b", vec![long(1), long(2), long(3), b"x".to_vec()]);
+    assert_eq!(members(&run(&mut memory, "SDIFF a b")), [b"y"]);
+    assert_eq!(members(&run(&mut memory, "SDIFF a none")).len(), 5);
 }
 
 fn number(number: u32) -> Vec<u8> {
@@ -557,7 +575,8 @@ fn everything_is_read_and_written_at_once() {
             let shown: Vec<Bytes> = members(&run(&mut memory, "SMEMBERS s")).into_iter().map(Bytes::from).collect();
             assert_eq!(read, shown);
             let mut given = given;
-            (read.sort(), given.sort());
+            read.sort();
+            given.sort();
             assert_eq!(read, given);
         }
     }

@@ -28,6 +28,8 @@ pub(super) struct Set {
     elements: ValueId,
     /// Of an exploded set: members removed since its id was given.
     removed: u64,
+    /// Whether an inline set explodes with the next member, see [`Set::expect`].
+    too_many: bool,
 }
 
 /// A member that is copied.
@@ -57,16 +59,16 @@ impl Set {
             _ => false,
         };
         match removed.filter(|_| whole) {
-            Some(removed) => Ok(Set { root, value: Value::Shared(value), elements, removed }),
+            Some(removed) => Ok(Set { root, value: Value::Shared(value), elements, removed, too_many: false }),
             None => Err(damaged()),
         }
     }
 
-    /// An empty set whose first member will be `first`.
+    /// An empty set whose first member will be `first`, of `hint` in all.
     pub(super) fn beginning_with(key: &HashKey<'_>, first: &[u8], hint: usize, limits: &Limits) -> Set {
         let integers = parse_integer(first).is_some() && hint as u64 <= u64::from(limits.set_intset_entries);
         let root = Root { encoding: if integers { INTEGERS } else { LISTED }, ..Root::inline(Kind::Set, Bytes::new()) };
-        Set { root, value: Value::Owned(Vec::new()), elements: ValueId::of(key, 0), removed: 0 }
+        Set { root, value: Value::Owned(Vec::new()), elements: ValueId::of(key, 0), removed: 0, too_many: false }
     }
 
     /// Number of members.
@@ -104,13 +106,20 @@ impl Set {
         })
     }
 
-    /// Adds a member; whether it was not there. `hint`: how many are going to be added in all, by which Redis chooses the layout.
-    pub(super) fn add(&mut self, txn: &mut dyn HashKeyTxn, limits: &Limits, member: &[u8], hint: usize) -> Result<bool, Abort> {
+    /// Says how many members are going to be added, known ones among them. If an inline set may not have so many, Redis turns it into a
+    /// hash table there and then; here it explodes with the first of them that is new.
+    pub(super) fn expect(&mut self, limits: &Limits, members: usize) {
+        let entries = if self.is_integers() { limits.set_intset_entries } else { limits.set_entries };
+        self.too_many = members as u64 > u64::from(entries);
+    }
+
+    /// Adds a member; whether it was not there.
+    pub(super) fn add(&mut self, txn: &mut dyn HashKeyTxn, limits: &Limits, member: &[u8]) -> Result<bool, Abort> {
         if self.contains(txn, member)? {
             return Ok(false);
         }
         let number = parse_integer(member);
-        if self.root.encoding != EXPLODED && !self.has_room(limits, member, number, hint) {
+        if self.root.encoding != EXPLODED && (self.too_many || !self.has_room(limits, member, number)) {
             self.explode(txn);
         }
         match (self.root.encoding, number) {
@@ -251,18 +260,13 @@ impl Set {
     }
 
     /// Whether one more member may be inline, by the rules of Redis 7.4.
-    fn has_room(&self, limits: &Limits, member: &[u8], number: Option<i64>, hint: usize) -> bool {
-        let room = |entries: u32, hint: usize| self.root.count < u64::from(entries) && hint as u64 <= u64::from(entries);
+    fn has_room(&self, limits: &Limits, member: &[u8], number: Option<i64>) -> bool {
+        let room = |entries: u32| self.root.count < u64::from(entries);
         let short = |len: usize| len as u64 <= u64::from(limits.set_value);
         match (self.root.encoding, number) {
-            (INTEGERS, Some(_)) => room(limits.set_intset_entries, hint),
-            (INTEGERS, None) => {
-                hint as u64 <= u64::from(limits.set_intset_entries)
-                    && room(limits.set_entries, 0)
-                    && short(member.len())
-                    && short(self.longest_integer())
-            }
-            _ => room(limits.set_entries, hint) && short(member.len()),
+            (INTEGERS, Some(_)) => room(limits.set_intset_entries),
+            (INTEGERS, None) => room(limits.set_entries) && short(member.len()) && short(self.longest_integer()),
+            _ => room(limits.set_entries) && short(member.len()),
         }
     }
 
