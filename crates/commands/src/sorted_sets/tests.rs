@@ -475,6 +475,22 @@ fn zrandmember_refuses_in_the_order_of_redis() {
 }
 
 #[test]
+fn a_reply_of_repeated_members_is_bounded() {
+    for limits in [Limits::DEFAULT, Limits::exploding_at(0)] {
+        check_limited(
+            Limits { value_max: 100, ..limits },
+            r#"
+            ZADD k 1 a 2 b                 -> 2
+            ZRANDMEMBER k -9223372036854775807 -> ERR the reply would be longer than proto-max-bulk-len
+            ZRANDMEMBER k -4611686018427387903 WITHSCORES -> ERR the reply would be longer than proto-max-bulk-len
+            ZREM k b                       -> 1
+            ZRANDMEMBER k -3               -> ["a", "a", "a"]
+            "#,
+        );
+    }
+}
+
+#[test]
 fn zrandmember_gives_every_member_the_same_chance() {
     for limits in [Limits::DEFAULT, Limits::exploding_at(0)] {
         let mut memory = Memory::new(NOW);
