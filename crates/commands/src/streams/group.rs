@@ -403,6 +403,9 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// Is told of each element that goes, by its sort key.
+type Also<'a> = dyn FnMut(&mut dyn HashKeyTxn, &[u8]) -> Result<(), Abort> + 'a;
+
 type VisitRecord<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Abort> + 'a;
 
 fn walk(
@@ -433,12 +436,7 @@ fn walk_range(txn: &mut dyn HashKeyTxn, value: ValueId, range: &SortKeys<'_>, vi
 }
 
 /// Deletes all elements whose sort keys begin with a prefix, in steps of bounded memory; `also` is told of each.
-fn delete_prefix(
-    txn: &mut dyn HashKeyTxn,
-    value: ValueId,
-    prefix: &[u8],
-    also: &mut dyn FnMut(&mut dyn HashKeyTxn, &[u8]) -> Result<(), Abort>,
-) -> Result<(), Abort> {
+fn delete_prefix(txn: &mut dyn HashKeyTxn, value: ValueId, prefix: &[u8], also: &mut Also<'_>) -> Result<(), Abort> {
     let end = elements::after_prefix(prefix);
     let to = end.as_ref().map_or(Bound::Unbounded, |end| Bound::Excluded(&end[..]));
     let mut last: Option<SortKey> = None;
