@@ -18,11 +18,14 @@ pub mod help;
 pub mod memory;
 pub mod table;
 
+mod counted;
 #[cfg(test)]
 mod differential;
 mod elements;
 mod expiry;
+mod float;
 mod flush;
+mod hashed;
 mod hashes;
 mod keyspace;
 mod lcs;
@@ -30,6 +33,7 @@ mod lists;
 mod long_double;
 mod object;
 mod program;
+mod random;
 pub mod scan;
 mod sets;
 mod sorted_sets;
@@ -38,3 +42,4 @@ mod strings;
 #[cfg(test)]
 mod testing;
 mod usage;
+mod varint;
