@@ -26,10 +26,10 @@ fn streams_have_the_replies_of_redis() {
         }
         let mut memory = Memory::new(UnixMs(0));
         memory.set_limits(Limits { stream_node_entries: entries, stream_node_bytes: bytes, ..Limits::DEFAULT });
-        let mut random = Random(seed);
+        let mut script = Script { random: Random(seed), next: 1, bytes: bytes > 0 };
         for _ in 0..30 {
             memory.set_now(server.time());
-            let batch: Vec<Vec<Vec<u8>>> = (0..150).flat_map(|_| commands(&mut random)).collect();
+            let batch: Vec<Vec<Vec<u8>>> = (0..150).flat_map(|_| script.commands()).collect();
             let mut said: Vec<String> = Vec::new();
             for (command, theirs) in batch.iter().zip(server.replies(&batch)) {
                 let ours = memory.run(&Redis, Database(0), proto, command);
@@ -49,12 +49,12 @@ fn whatever_is_done_to_streams_their_records_agree() {
     ] {
         let mut memory = Memory::new(UnixMs(1_700_000_000_000));
         memory.set_limits(limits);
-        let mut random = Random(seed);
+        let mut script = Script { random: Random(seed), next: 1, bytes: false };
         for _ in 0..3000 {
-            for command in commands(&mut random) {
+            for command in script.commands() {
                 memory.run(&Redis, Database(0), Proto::Resp2, &command);
                 // The clock goes backwards at times.
-                memory.set_now(UnixMs(1_700_000_000_000 + below(&mut random, 1000) as i64));
+                memory.set_now(UnixMs(1_700_000_000_000 + script.below(1000) as i64));
             }
             for key in ["a", "b", "f", "s"] {
                 streams::tests::check_records(&mut memory, key.as_bytes());
@@ -67,159 +67,187 @@ fn words(line: &str) -> Vec<Vec<u8>> {
     line.split(' ').filter(|word| !word.is_empty()).map(|word| word.as_bytes().to_vec()).collect()
 }
 
-/// One command, or several that belong together.
-fn commands(random: &mut Random) -> Vec<Vec<Vec<u8>>> {
-    let key = one_of(random, &["a", "b", "f", "s"]);
-    let (group, consumer) = (one_of(random, &["g", "h", "gg"]), one_of(random, &["x", "y", "yy"]));
-    let (start, end) = (bound(random), bound(random));
-    let count = one_of(random, &["", "COUNT 1", "COUNT 2", "COUNT 5", "COUNT 0", "count -1", "COUNT x", "COUNT", "FOO"]);
-    let known = format!("XGROUP CREATECONSUMER {key} {group} {consumer}");
-    let lines = match below(random, 60) {
-        0..12 => vec![format!("XADD {key} {} {} {}", trim_option(random), new_id(random, key), pairs(random))],
-        12..16 => vec![format!("XADD {key} {}-* {}", 1 + below(random, 60), pairs(random))],
-        16 => vec![format!("XTRIM {key} {}", trim_option(random))],
-        17..20 => vec![format!("XRANGE {key} {start} {end} {count}")],
-        20..22 => vec![format!("XREVRANGE {key} {end} {start} {count}")],
-        22..25 => vec![format!("XDEL {key} {}", ids(random))],
-        25 => vec![format!("XLEN {key}"), format!("XINFO STREAM {key}")],
-        26 => vec![format!(
-            "XINFO STREAM {key} {}",
-            one_of(random, &["FULL", "FULL COUNT 2", "FULL COUNT 0", "FULL COUNT -1", "FULL FOO", "FOO"])
-        )],
-        27..30 => vec![format!("XINFO GROUPS {key}"), format!("XINFO CONSUMERS {key} {group}")],
-        30..34 => {
-            let id = one_of(random, &["$", "0", "5", "20-1", "-", "x"]);
-            let options =
-                one_of(random, &["", "MKSTREAM", "ENTRIESREAD 3", "ENTRIESREAD -1 MKSTREAM", "ENTRIESREAD -2", "FOO", "ENTRIESREAD"]);
-            vec![format!("XGROUP CREATE {key} {group} {id} {options}")]
+/// Commands over four streams, three groups and three consumers. Ids go up, so that most of what is said of them means something.
+struct Script {
+    random: Random,
+    /// The next id's milliseconds.
+    next: usize,
+    /// Whether nodes end at a number of bytes. Where XDEL empties the last node, Redis may then put more into the one before; we do not.
+    bytes: bool,
+}
+
+impl Script {
+    /// One command, or several that belong together.
+    fn commands(&mut self) -> Vec<Vec<Vec<u8>>> {
+        let key = self.one_of(&["a", "b", "f", "s"]);
+        let (group, consumer) = (self.one_of(&["g", "g", "h", "gg"]), self.one_of(&["x", "y", "yy"]));
+        let (start, end) = (self.bound(), self.bound());
+        let count = self.one_of(&["", "", "", "COUNT 1", "COUNT 2", "COUNT 5", "COUNT 0", "count -1", "COUNT x", "COUNT"]);
+        let known = format!("XGROUP CREATECONSUMER {key} {group} {consumer}");
+        let lines = match self.below(70) {
+            0..16 => {
+                let (trim, id, pairs) = (self.trim_option(key, true), self.new_id(key), self.pairs());
+                vec![format!("XADD {key} {trim} {id} {pairs}")]
+            }
+            16..22 => {
+                self.next += 1;
+                let pairs = self.pairs();
+                vec![format!("XADD {key} {}-* {pairs}", self.next)]
+            }
+            22..24 => vec![format!("XTRIM {key} {}", self.trim_option(key, false))],
+            24..26 => vec![format!("XRANGE {key} {start} {end} {count}")],
+            26..28 => vec![format!("XREVRANGE {key} {end} {start} {count}")],
+            // Redis counts deleted entries at the end of a node when it trims by id. Those that we compare with have none.
+            28..32 => vec![format!("XDEL {} {}", self.one_of(&["b", "s"]), self.ids())],
+            32 => vec![format!("XLEN {key}"), format!("XINFO STREAM {key}")],
+            33 => {
+                let how = self.one_of(&["FULL", "FULL COUNT 2", "FULL COUNT 0", "FULL COUNT -1", "FULL FOO", "FOO"]);
+                vec![format!("XINFO STREAM {key} {how}")]
+            }
+            34..37 => vec![format!("XINFO GROUPS {key}"), format!("XINFO CONSUMERS {key} {group}")],
+            37..41 => {
+                let id = self.one_of(&["0", "0", "$", "5", "-", "x"]);
+                let options =
+                    ["", "MKSTREAM", "MKSTREAM", "ENTRIESREAD 3", "ENTRIESREAD -1 MKSTREAM", "ENTRIESREAD -2", "FOO", "ENTRIESREAD"];
+                vec![format!("XGROUP CREATE {key} {group} {id} {}", self.one_of(&options))]
+            }
+            41 => {
+                let id = if self.below(3) == 0 { self.one_of(&["$", "0", "-", "+", "x"]).to_string() } else { self.id() };
+                let options = ["", "", "ENTRIESREAD 2", "MKSTREAM", "ENTRIESREAD x"];
+                vec![format!("XGROUP SETID {key} {group} {id} {}", self.one_of(&options))]
+            }
+            42 => match self.below(6) {
+                0 => vec![format!("XGROUP DESTROY {key} {group}")],
+                1 => vec![format!("DEL {key}")],
+                2 => vec![format!("XGROUP DELCONSUMER {key} {group} {consumer}")],
+                _ => vec![known],
+            },
+            43 => {
+                let options =
+                    ["".to_string(), "ENTRIESADDED 5000".to_string(), "ENTRIESADDED 1".to_string(), "ENTRIESADDED -1".to_string()];
+                let mut option = options[self.below(4)].clone();
+                if self.below(3) == 0 {
+                    option.push_str(&format!(" MAXDELETEDID {}", self.id()));
+                }
+                self.next += 8;
+                vec![format!("XSETID {} {} {option}", self.one_of(&["a", "b", "s"]), self.next)]
+            }
+            44..48 => {
+                let other = self.one_of(&["a", "b", "f", "s"]);
+                let from = if self.below(3) == 0 { self.one_of(&["0", "$", "x", ">"]).to_string() } else { self.id() };
+                vec![format!("XREAD {count} STREAMS {key} {other} {from} {}", self.one_of(&["0", "$", "30"]))]
+            }
+            48..57 => {
+                let from = self.one_of(&[">", ">", ">", ">", "0", "5-1", "$", "x"]);
+                let option = self.one_of(&["", "", "", "", "NOACK", "FOO"]);
+                vec![known, format!("XREADGROUP GROUP {group} {consumer} {count} {option} STREAMS {key} {from}")]
+            }
+            57..61 => vec![format!("XACK {key} {group} {}", self.ids())],
+            61..64 => {
+                let idle = self.one_of(&["", "", "IDLE 0", "IDLE 1000000000", "IDLE x", "IDLE"]);
+                let (n, owner) = (self.one_of(&["1", "3", "100", "0", "-1", "x"]), self.one_of(&["", "", "x", "y", "nobody"]));
+                vec![format!("XPENDING {key} {group}"), format!("XPENDING {key} {group} {idle} {start} {end} {n} {owner}")]
+            }
+            64..67 => {
+                let (idle, ids) = (self.one_of(&["0", "0", "0", "1000000000", "-1", "x"]), self.ids());
+                let last = format!("LASTID {}", self.id());
+                let options =
+                    ["", "", "JUSTID", "FORCE", "FORCE JUSTID", "FORCE", "TIME 1000", "IDLE 5", "RETRYCOUNT 7", &last, "FOO", "TIME x"];
+                vec![known, format!("XCLAIM {key} {group} {consumer} {idle} {ids} {}", options[self.below(options.len())])]
+            }
+            _ => {
+                let (idle, start) = (self.one_of(&["0", "0", "0", "1000000000", "x"]), self.one_of(&["0", "-", "(5-1", "x"]));
+                let options = ["", "COUNT 1", "COUNT 2", "COUNT 3 JUSTID", "JUSTID", "COUNT 0", "COUNT x", "FOO"];
+                vec![known, format!("XAUTOCLAIM {key} {group} {consumer} {idle} {start} {}", self.one_of(&options))]
+            }
+        };
+        let mut commands: Vec<Vec<Vec<u8>>> = lines.iter().map(|line| words(line)).collect();
+        let last = commands.last_mut().expect("a command");
+        // XADD without an id would get one from the clock.
+        if self.below(40) == 0 && last.len() > 1 && !last[0].starts_with(b"XADD") {
+            last.pop();
         }
-        34 => {
-            let id = one_of(random, &["$", "0", "5", "20-1", "-", "+", "x"]);
-            vec![format!("XGROUP SETID {key} {group} {id} {}", one_of(random, &["", "", "ENTRIESREAD 2", "MKSTREAM", "ENTRIESREAD x"]))]
-        }
-        35 => vec![format!("XGROUP DESTROY {key} {group}")],
-        36 => vec![known],
-        37 => vec![format!("XGROUP DELCONSUMER {key} {group} {consumer}")],
-        38 => {
-            let id = one_of(random, &["1000-5", "2000", "3000-0", "x"]);
-            let options = [
-                "",
-                "ENTRIESADDED 500",
-                "ENTRIESADDED 1",
-                "MAXDELETEDID 10-1",
-                "ENTRIESADDED 60 MAXDELETEDID 1000-5",
-                "ENTRIESADDED -1",
-                "FOO",
-            ];
-            let key = if key == "f" { "s" } else { key };
-            let id = if key == "s" { id } else { "x" };
-            vec![format!("XSETID {key} {id} {}", one_of(random, &options))]
-        }
-        39 => vec![format!("DEL {key}")],
-        40..43 => {
-            let other = one_of(random, &["a", "b", "f", "s"]);
-            let (from, other_from) = (one_of(random, &["0", "$", "5-1", "20", "x", ">"]), one_of(random, &["0", "$", "30"]));
-            vec![format!("XREAD {count} STREAMS {key} {other} {from} {other_from}")]
-        }
-        43..50 => {
-            let from = one_of(random, &[">", ">", ">", ">", "0", "10-1", "$", "x"]);
-            let option = one_of(random, &["", "", "", "NOACK", "FOO"]);
-            let line = format!("XREADGROUP GROUP {group} {consumer} {count} {option} STREAMS {key} {from}");
-            vec![known, line]
-        }
-        50..53 => vec![format!("XACK {key} {group} {}", ids(random))],
-        53..55 => {
-            let idle = one_of(random, &["", "", "IDLE 0", "IDLE 1000000000", "IDLE x", "IDLE"]);
-            let owner = one_of(random, &["", "", "x", "y", "nobody"]);
-            let n = one_of(random, &["1", "3", "100", "0", "-1", "x"]);
-            vec![format!("XPENDING {key} {group}"), format!("XPENDING {key} {group} {idle} {start} {end} {n} {owner}")]
-        }
-        55..58 => {
-            let idle = one_of(random, &["0", "0", "1000000000", "-1", "x"]);
-            let options =
-                ["", "", "JUSTID", "FORCE", "FORCE JUSTID", "TIME 1000", "IDLE 5", "RETRYCOUNT 7", "LASTID 30-0", "FOO", "TIME x"];
-            let line = format!("XCLAIM {key} {group} {consumer} {idle} {} {}", ids(random), one_of(random, &options));
-            vec![known, line]
-        }
-        _ => {
-            let idle = one_of(random, &["0", "0", "1000000000", "x"]);
-            let options = ["", "COUNT 1", "COUNT 2", "COUNT 3 JUSTID", "JUSTID", "COUNT 0", "COUNT x", "FOO"];
-            let line = format!("XAUTOCLAIM {key} {group} {consumer} {idle} {start} {}", one_of(random, &options));
-            vec![known, line]
-        }
-    };
-    let mut commands: Vec<Vec<Vec<u8>>> = lines.iter().map(|line| words(line)).collect();
-    let last = commands.last_mut().expect("a command");
-    // XADD without an id gets one from the clock, XREAD without one the clock's error text of another version.
-    if below(random, 40) == 0 && last.len() > 1 && !last[0].starts_with(b"XADD") && !last[0].starts_with(b"XREAD") {
-        last.pop();
+        commands
     }
-    commands
-}
 
-fn below(random: &mut Random, bound: usize) -> usize {
-    random.bytes(b"\0\x01\x02\x03\x04\x05\x06\x07\x08\x09", 4, 4).iter().fold(0, |number, digit| number * 10 + usize::from(*digit)) % bound
-}
-
-fn one_of<'a>(random: &mut Random, choices: &[&'a str]) -> &'a str {
-    choices[below(random, choices.len())]
-}
-
-fn id(random: &mut Random) -> String {
-    format!("{}-{}", 1 + below(random, 60), below(random, 3))
-}
-
-fn ids(random: &mut Random) -> String {
-    let mut ids: Vec<String> = (0..1 + below(random, 5)).map(|_| id(random)).collect();
-    if below(random, 20) == 0 {
-        ids.push(one_of(random, &["x", "0", "1-", "9999999999999-1", "-"]).to_string());
+    fn below(&mut self, bound: usize) -> usize {
+        let digits = self.random.bytes(b"\0\x01\x02\x03\x04\x05\x06\x07\x08\x09", 4, 4);
+        digits.iter().fold(0, |number, digit| number * 10 + usize::from(*digit)) % bound
     }
-    ids.join(" ")
-}
 
-/// An id for XADD. `*` only where the last id is in the future, so that the two clocks do not matter.
-fn new_id(random: &mut Random, key: &str) -> String {
-    match below(random, 8) {
-        0 => one_of(random, &["0-0", "x", "18446744073709551616-1", "0-*", "01-1", "5-x"]).to_string(),
-        _ if key == "f" => one_of(random, &["9999999999999-*", "9999999999999-*", "9999999999999-18446744073709551615"]).to_string(),
-        _ => id(random),
+    fn one_of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+        choices[self.below(choices.len())]
     }
-}
 
-fn bound(random: &mut Random) -> String {
-    match below(random, 5) {
-        0 => one_of(random, &["-", "+", "(0-0", "(-", "(18446744073709551615-18446744073709551615", "x", "("]).to_string(),
-        1 => format!("({}", id(random)),
-        2 => (1 + below(random, 60)).to_string(),
-        3 => one_of(random, &["-", "+"]).to_string(),
-        _ => id(random),
+    /// An id that may be there.
+    fn id(&mut self) -> String {
+        format!("{}-{}", (self.next + 2).saturating_sub(self.below(60)), self.below(2))
     }
-}
 
-fn pairs(random: &mut Random) -> String {
-    let value = |random: &mut Random| match below(random, 4) {
-        0 => "v".repeat(1 + below(random, 90)),
-        1 => (below(random, 9000) * below(random, 9000)).to_string(),
-        _ => one_of(random, &["1", "abc", "-1", "300"]).to_string(),
-    };
-    match below(random, 20) {
-        0 => "odd".to_string(),
-        1..14 => format!("f {}", value(random)),
-        14..17 => format!("f {} g {}", value(random), value(random)),
-        _ => format!("{} {}", value(random), value(random)),
+    fn ids(&mut self) -> String {
+        let mut ids: Vec<String> = (0..1 + self.below(5)).map(|_| self.id()).collect();
+        if self.below(20) == 0 {
+            ids.push(self.one_of(&["x", "0", "1-", "9999999999999-1", "-"]).to_string());
+        }
+        ids.join(" ")
     }
-}
 
-fn trim_option(random: &mut Random) -> String {
-    if below(random, 3) > 0 {
-        return one_of(random, &["", "", "", "", "NOMKSTREAM"]).to_string();
+    /// An id for XADD. `*` only where the last id is in the future, so that the two clocks do not matter.
+    fn new_id(&mut self, key: &str) -> String {
+        self.next += self.below(2);
+        match self.below(12) {
+            0 => self.one_of(&["0-0", "x", "18446744073709551616-1", "0-*", "01-1", "5-x"]).to_string(),
+            1 => self.id(),
+            2 if key == "f" => self.one_of(&["9999999999999-*", "9999999999999-18446744073709551615"]).to_string(),
+            _ => {
+                self.next += 1;
+                let seq = self.below(2);
+                format!("{}-{seq}", self.next)
+            }
+        }
     }
-    let operator = one_of(random, &["", "=", "~", "~", "~"]);
-    let limit = one_of(random, &["", "", "", "LIMIT 5", "LIMIT 0", "LIMIT 20", "LIMIT x", "LIMIT -1"]);
-    if below(random, 2) == 0 {
-        format!("MAXLEN {operator} {} {limit}", one_of(random, &["0", "1", "5", "12", "30", "-1", "x"]))
-    } else {
-        format!("MINID {operator} {} {limit}", one_of(random, &["0", "10", "20-1", "30-0", "x", "-"]))
+
+    fn bound(&mut self) -> String {
+        match self.below(8) {
+            0 => self.one_of(&["(0-0", "(-", "(18446744073709551615-18446744073709551615", "x", "("]).to_string(),
+            1 => format!("({}", self.id()),
+            2 => (self.next + 2).saturating_sub(self.below(60)).to_string(),
+            3..6 => self.one_of(&["-", "+"]).to_string(),
+            _ => self.id(),
+        }
+    }
+
+    fn pairs(&mut self) -> String {
+        let (a, b) = (self.value(), self.value());
+        match self.below(20) {
+            0 => "odd".to_string(),
+            1..14 => format!("f {a}"),
+            14..17 => format!("f {a} g {b}"),
+            _ => format!("{a} {b}"),
+        }
+    }
+
+    fn value(&mut self) -> String {
+        match self.below(4) {
+            0 => "v".repeat(1 + self.below(90)),
+            1 => (self.below(9000) * self.below(9000)).to_string(),
+            _ => self.one_of(&["1", "abc", "-1", "300"]).to_string(),
+        }
+    }
+
+    fn trim_option(&mut self, key: &str, xadd: bool) -> String {
+        if xadd && self.below(5) > 0 {
+            return self.one_of(&["", "", "", "", "NOMKSTREAM"]).to_string();
+        }
+        let has_xdel = key != "a" && key != "f";
+        let operator = if has_xdel && self.bytes { self.one_of(&["", "="]) } else { self.one_of(&["", "=", "~", "~", "~"]) };
+        let limit = self.one_of(&["", "", "", "", "LIMIT 5", "LIMIT 0", "LIMIT 20", "LIMIT x", "LIMIT -1"]);
+        if self.below(2) == 0 || (operator == "~" && has_xdel) {
+            format!("MAXLEN {operator} {} {limit}", self.one_of(&["0", "1", "5", "12", "30", "30", "-1", "x"]))
+        } else {
+            let id = if self.below(6) == 0 { self.one_of(&["x", "-"]).to_string() } else { self.id() };
+            format!("MINID {operator} {id} {limit}")
+        }
     }
 }
 

@@ -275,11 +275,14 @@ impl Pending {
     }
 }
 
-/// A group at work: it and the consumers it concerns are changed in memory and written by [`Desk::close`].
+/// A group at work: it and the consumers it concerns are changed in memory and written by [`Desk::close`]. The group's record is there
+/// already.
 pub(super) struct Desk<'a> {
     value: ValueId,
     name: &'a [u8],
     pub(super) group: Group,
+    /// What the group's record holds.
+    written: Group,
     /// The consumers at hand, and where each is by its number.
     open: SmallVec<[(Bytes, Consumer); 2]>,
     by_number: BTreeMap<u64, usize>,
@@ -287,7 +290,7 @@ pub(super) struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     pub(super) fn new(value: ValueId, name: &'a [u8], group: Group) -> Desk<'a> {
-        Desk { value, name, group, open: SmallVec::new(), by_number: BTreeMap::new() }
+        Desk { value, name, group, written: group, open: SmallVec::new(), by_number: BTreeMap::new() }
     }
 
     /// The consumer of this name, which is made if need be, was seen just now. Says which of the consumers at hand it is.
@@ -347,7 +350,9 @@ impl<'a> Desk<'a> {
         for (name, consumer) in &self.open {
             consumer.put(txn, self.value, self.group.number, name);
         }
-        self.group.put(txn, self.value, self.name);
+        if self.group != self.written {
+            self.group.put(txn, self.value, self.name);
+        }
         Ok(())
     }
 
@@ -403,6 +408,9 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// Is told of each element that goes, by its sort key.
+type Also<'a> = dyn FnMut(&mut dyn HashKeyTxn, &[u8]) -> Result<(), Abort> + 'a;
+
 type VisitRecord<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Abort> + 'a;
 
 fn walk(
@@ -433,12 +441,7 @@ fn walk_range(txn: &mut dyn HashKeyTxn, value: ValueId, range: &SortKeys<'_>, vi
 }
 
 /// Deletes all elements whose sort keys begin with a prefix, in steps of bounded memory; `also` is told of each.
-fn delete_prefix(
-    txn: &mut dyn HashKeyTxn,
-    value: ValueId,
-    prefix: &[u8],
-    also: &mut dyn FnMut(&mut dyn HashKeyTxn, &[u8]) -> Result<(), Abort>,
-) -> Result<(), Abort> {
+fn delete_prefix(txn: &mut dyn HashKeyTxn, value: ValueId, prefix: &[u8], also: &mut Also<'_>) -> Result<(), Abort> {
     let end = elements::after_prefix(prefix);
     let to = end.as_ref().map_or(Bound::Unbounded, |end| Bound::Excluded(&end[..]));
     let mut last: Option<SortKey> = None;
