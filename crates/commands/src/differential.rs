@@ -17,6 +17,7 @@ use crate::table::{COMMANDS, Place};
 mod random;
 mod server;
 mod sets;
+mod sorted_sets;
 
 #[test]
 fn random_commands_have_the_replies_of_redis() {
