@@ -19,6 +19,7 @@ mod random;
 mod server;
 mod sets;
 mod streams;
+mod sorted_sets;
 
 #[test]
 fn random_commands_have_the_replies_of_redis() {

@@ -86,39 +86,38 @@ fn the_page_shows_what_is_written() {
     for (sort_key, element) in elements(&mut memory, b"k") {
         lines.push(format!("{}   -> {}", shown(&sort_key), shown(&element)).trim_end().to_string());
     }
-    for line in lines {
-        assert!(page.contains(&line), "the page lacks {line}");
-    }
+    lines.retain(|line| !page.contains(line));
+    assert!(lines.is_empty(), "the page lacks\n{}", lines.join("\n"));
 }
 
 #[test]
 fn the_index_of_many_members_is_right_after_every_kind_of_change() {
     let mut memory = Memory::new(NOW);
-    for number in 0..1500u32 {
+    for number in 0..800u32 {
         run(&mut memory, &format!("ZADD k {} m{number}", number * 7919 % 1000));
     }
     check_structure(&mut memory, b"k");
     for line in [
-        "ZREMRANGEBYRANK k 100 900",
+        "ZREMRANGEBYRANK k 100 400",
         "ZPOPMIN k 50",
         "ZPOPMAX k 50",
         "ZREMRANGEBYSCORE k 900 (930",
         "ZREMRANGEBYRANK k 0 0",
         "ZREMRANGEBYRANK k -1 -1",
-        "ZREMRANGEBYRANK k 0 270",
-        "ZREMRANGEBYRANK k -270 -1",
+        "ZREMRANGEBYRANK k 0 140",
+        "ZREMRANGEBYRANK k -100 -1",
     ] {
         run(&mut memory, line);
         check_structure(&mut memory, b"k");
     }
     assert_eq!(run(&mut memory, "ZCARD k"), run(&mut memory, "ZCOUNT k -inf inf"));
-    for number in 0..1500u32 {
+    for number in 0..800u32 {
         run(&mut memory, &format!("ZINCRBY k {} m{number}", number * 104_729 % 500));
     }
     check_structure(&mut memory, b"k");
-    let levels = root(&memory, b"k").value[0];
-    assert!((2..=4).contains(&levels), "{levels} levels of 1500 members: changes keep members on theirs");
-    for number in 0..1500u32 {
+    let higher = elements(&mut memory, b"k").iter().filter(|(sort_key, _)| sort_key[..2] == [b'r', 1]).count();
+    assert!((25..100).contains(&higher), "{higher} of 800 members on level 1: changes keep members on their levels");
+    for number in 0..800u32 {
         run(&mut memory, &format!("ZREM k m{number}"));
     }
     assert_eq!(memory.elements(), 0);
@@ -127,8 +126,8 @@ fn the_index_of_many_members_is_right_after_every_kind_of_change() {
 #[test]
 fn ranks_cost_a_logarithm() {
     let mut memory = Memory::new(NOW);
-    for chunk in 0..400u32 {
-        let pairs: Vec<String> = (0..50).map(|number| format!("{0} m{0}", (chunk * 50 + number) * 7919 % 20_000)).collect();
+    for chunk in 0..200u32 {
+        let pairs: Vec<String> = (0..50).map(|number| format!("{0} m{0}", (chunk * 50 + number) * 7919 % 10_000)).collect();
         run(&mut memory, &format!("ZADD k {}", pairs.join(" ")));
     }
     let mut cost = |line: &str| {
@@ -137,17 +136,18 @@ fn ranks_cost_a_logarithm() {
         (reply, memory.visited() - before)
     };
     for (line, expected, most) in [
-        ("ZRANK k m11111", "11111", 400),
-        ("ZREVRANK k m11111", "8888", 400),
-        ("ZCOUNT k 5000 (15000", "10000", 800),
-        ("ZCOUNT k -inf inf", "20000", 0),
-        ("ZRANGE k 9999 9999", "[\"m9999\"]", 400),
-        ("ZRANGE k 1 1 REV", "[\"m19998\"]", 2),
+        ("ZRANK k m7777", "7777", 400),
+        ("ZREVRANK k m7777", "2222", 400),
+        ("ZCOUNT k 2000 (7000", "5000", 800),
+        ("ZCOUNT k -inf inf", "10000", 0),
+        ("ZRANGE k 4999 4999", "[\"m4999\"]", 400),
+        ("ZRANGE k 5 6", "[\"m5\", \"m6\"]", 7),
+        ("ZRANGE k 1 1 REV", "[\"m9998\"]", 2),
         ("ZRANGE k 0 0", "[\"m0\"]", 1),
-        ("ZADD k 11111.5 m11111", "0", 400),
+        ("ZADD k 7777.5 m7777", "0", 400),
         ("ZADD k 3.5 new", "1", 400),
         ("ZPOPMIN k", "[\"m0\", \"0\"]", 20),
-        ("ZPOPMAX k", "[\"m19999\", \"19999\"]", 20),
+        ("ZPOPMAX k", "[\"m9999\", \"9999\"]", 20),
         ("ZREMRANGEBYRANK k 3 3", "1", 400),
     ] {
         let (reply, visited) = cost(line);
