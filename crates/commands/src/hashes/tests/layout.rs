@@ -204,7 +204,7 @@ fn what_is_drawn_is_not_held_whole_where_it_is_large() {
 /// Every living field has the same chance, whether it is drawn or met on a walk.
 #[test]
 fn living_fields_are_drawn_fairly() {
-    for (entries, live, expired) in [(1000, 4, 4), (0, 4, 4), (0, 200, 200), (0, 150, 0)] {
+    for (entries, live, expired) in [(1000, 4, 4), (0, 4, 4), (0, 120, 60)] {
         let mut memory = memory(entries);
         for field in 0..live {
             run(&mut memory, &format!("HSET h f{field} 1"));
@@ -213,18 +213,18 @@ fn living_fields_are_drawn_fairly() {
             run(&mut memory, &format!("HSETEX h PX 1 FIELDS 1 x{field} 1"));
         }
         memory.set_now(UnixMs(NOW.0 + 2));
-        for line in ["HRANDFIELD h -1", "HRANDFIELD h 1", "HRANDFIELD h 2", "HRANDFIELD h -300"] {
+        for line in ["HRANDFIELD h -1", "HRANDFIELD h 1", "HRANDFIELD h 2", "HRANDFIELD h -100"] {
             let (mut seen, mut drawn) = (std::collections::BTreeMap::new(), 0);
-            while drawn < 100 * live {
+            while drawn < 40 * live {
                 for field in run(&mut memory, line).trim_matches(['[', ']']).split(", ") {
                     assert!(field.starts_with("\"f"), "{field} has expired");
                     *seen.entry(field.to_string()).or_insert(0) += 1;
                     drawn += 1;
                 }
             }
-            // About 100 each; the standard deviation is 10.
+            // About 40 each; the standard deviation is 6.
             assert_eq!(seen.len(), live as usize, "{line}");
-            assert!(seen.values().all(|&seen: &i32| (50..=175).contains(&seen)), "{line}: {seen:?}");
+            assert!(seen.values().all(|&seen: &i32| (10..=80).contains(&seen)), "{line}: {seen:?}");
         }
     }
 }
