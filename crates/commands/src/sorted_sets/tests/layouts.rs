@@ -289,6 +289,7 @@ fn what_is_read_whole_can_be_written_whole() {
         assert_eq!(run(&mut memory, "ZRANGE other 0 -1 WITHSCORES"), "[\"a\", \"1\", \"b\", \"2\", \"c\", \"5\"]");
         assert_eq!(run(&mut memory, "PTTL other"), "5000");
         assert_eq!(root(&memory, b"other").id == 0, to > 0);
+        run(&mut memory, "ZADD other 9 z");
         write_all(&mut memory, &Limits::exploding_at(to), &other, &[], None).expect("memory does not fail");
         assert_eq!(run(&mut memory, "EXISTS other"), "0");
     }
