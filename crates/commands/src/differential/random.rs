@@ -11,11 +11,11 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    fn one_of(&mut self, choices: &[&str]) -> Vec<u8> {
+    pub(super) fn one_of(&mut self, choices: &[&str]) -> Vec<u8> {
         choices[self.below(choices.len())].as_bytes().to_vec()
     }
 
@@ -37,7 +37,7 @@ impl Random {
         }
     }
 
-    fn integer(&mut self) -> Vec<u8> {
+    pub(super) fn integer(&mut self) -> Vec<u8> {
         match self.below(3) {
             0 => self.one_of(&["0", "-1", "9223372036854775807", "-9223372036854775808", "x", "", "1.0", "+1", "9223372036854775808"]),
             1 => (self.below(40) as i64 - 20).to_string().into_bytes(),
