@@ -45,7 +45,11 @@ impl<V> Ordered<V> {
     }
 
     /// The newest versions of the keys in a range, which must not be an empty one.
-    pub(crate) fn range(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> impl DoubleEndedIterator<Item = (&[u8], &V)> {
+    pub(crate) fn range<'s>(
+        &'s self,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+    ) -> impl DoubleEndedIterator<Item = (&'s [u8], &'s V)> + use<'s, V> {
         self.index.range::<[u8], _>((from, to)).map(|(key, &number)| (&key[..], self.at(number)))
     }
 

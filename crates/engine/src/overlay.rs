@@ -96,8 +96,12 @@ impl Overlay {
 
     /// The newest elements held in the range of `walk`, in its direction, with their sort keys; `None` for one that was removed.
     pub(crate) fn elements(&self, walk: &Walk) -> impl Iterator<Item = (&[u8], Option<&Bytes>)> {
-        let (from, to) = walk.bounds();
-        let range = if self.elements.len() == 0 { None } else { Some(self.elements.range(from, to)) };
+        let range = if self.elements.len() == 0 {
+            None
+        } else {
+            let (from, to) = walk.bounds();
+            Some(self.elements.range(from.as_ref().map(|key| &key[..]), to.as_ref().map(|key| &key[..])))
+        };
         let mut range = range.into_iter().flatten();
         let reverse = walk.reverse();
         let newest = std::iter::from_fn(move || if reverse { range.next_back() } else { range.next() });

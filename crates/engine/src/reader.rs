@@ -17,7 +17,7 @@ use crate::root::{decode, decode_head};
 use crate::scan::{self, Bounds, damaged};
 use crate::store::{Store, Tier};
 use crate::view::View;
-use crate::walk::{Walk, budget};
+use crate::walk::{Iterators, Walk, budget};
 
 /// One read-only command's view of the applied state. Writing through it is a bug, and panics.
 ///
@@ -30,6 +30,8 @@ pub struct Reader<'a> {
     now: UnixMs,
     random: u64,
     seen: Seen,
+    // Before the view, whose snapshot they read.
+    iterators: Iterators<'a>,
     view: Option<View<'a>>,
 }
 
@@ -50,7 +52,7 @@ struct SeenRoot {
 impl<'a> Reader<'a> {
     /// A view of `store` for one command that runs at `now`; `seed` starts its random numbers.
     pub fn new(store: &'a Store, tier: Tier, now: UnixMs, seed: u64) -> Reader<'a> {
-        Reader { store, tier, now, random: seed, seen: Seen::Nothing, view: None }
+        Reader { store, tier, now, random: seed, seen: Seen::Nothing, iterators: Iterators::default(), view: None }
     }
 
     /// The cheap case: the first read of a command, which may be its only one.
@@ -177,7 +179,9 @@ impl HashKeyTxn for Reader<'_> {
     fn range(&mut self, value: ValueId, keys: &SortKeys<'_>, visit: &mut Visit<'_>) -> Result<(), Abort> {
         let (store, budget) = (self.store, budget(self.tier));
         let Some(walk) = self.elements(value)?.and_then(|elements| Walk::of(&elements.prefix(), keys)) else { return Ok(()) };
-        walk.stored(store, self.view()?.iterate(), budget, visit)
+        self.view()?;
+        let view = self.view.as_ref().expect("just made");
+        walk.stored(&mut self.iterators, store, || view.iterate(), budget, visit)
     }
 
     fn put(&mut self, _value: ValueId, _sort_key: &[u8], _element: Bytes) {

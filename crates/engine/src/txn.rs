@@ -16,7 +16,7 @@ pub use crate::reader::Reader;
 use crate::root::Presence;
 use crate::scan::{self, Bounds};
 use crate::store::{Store, Tier, read_options};
-use crate::walk::{Walk, laid_over};
+use crate::walk::{Iterators, Walk, laid_over};
 use crate::write_set::WriteSet;
 
 /// The transaction of one command that may write. Without [`Txn::commit`] it never happened.
@@ -29,6 +29,7 @@ pub struct Txn<'a> {
     committed: bool,
     /// The root looked at last: most commands read a key and then write it, which is one look-up.
     last: Option<(Key, Old)>,
+    iterators: Iterators<'a>,
 }
 
 /// What there was under a key.
@@ -61,7 +62,7 @@ impl<'a> Txn<'a> {
     /// Begins a command. Its writes will follow those in `writes`.
     pub fn begin(store: &'a Store, overlay: &'a mut Overlay, writes: &'a mut WriteSet, context: Context) -> Txn<'a> {
         let savepoint = (writes.savepoint(), overlay.savepoint());
-        Txn { store, overlay, writes, context, savepoint, committed: false, last: None }
+        Txn { store, overlay, writes, context, savepoint, committed: false, last: None, iterators: Iterators::default() }
     }
 
     /// Bytes that the command added to the write set so far.
@@ -281,9 +282,9 @@ impl HashKeyTxn for Txn<'_> {
 
     fn range(&mut self, value: ValueId, keys: &SortKeys<'_>, visit: &mut Visit<'_>) -> Result<(), Abort> {
         let Some(walk) = self.elements(value).and_then(|elements| Walk::of(&elements.prefix(), keys)) else { return Ok(()) };
-        let (store, options) = (self.store, read_options(self.context.tier));
+        let (store, tier, iterators) = (self.store, self.context.tier, &mut self.iterators);
         // No budget: a write is evaluated once, where it must be.
-        let stored = |visit: &mut Visit<'_>| walk.stored(store, options, usize::MAX, visit);
+        let stored = |visit: &mut Visit<'_>| walk.stored(iterators, store, || read_options(tier), usize::MAX, visit);
         laid_over(self.overlay.elements(&walk), walk.reverse(), stored, visit)
     }
 

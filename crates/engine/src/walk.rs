@@ -3,15 +3,17 @@
 use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
-use rocksdb::ReadOptions;
+use rocksdb::{DBRawIteratorWithThreadMode, ReadOptions};
 use types::txn::{Abort, SortKeys, Visit};
 
 use crate::error::read_failed;
 use crate::keys::{ELEMENT_PREFIX, Key};
-use crate::store::{Store, Tier};
+use crate::store::{Db, Store, Tier};
 
 /// The physical keys of a range of one value's elements.
 pub(crate) struct Walk {
+    prefix: [u8; ELEMENT_PREFIX],
+    /// `Unbounded` means as far as the prefix reaches.
     from: Bound<Key>,
     to: Bound<Key>,
     reverse: bool,
@@ -28,20 +30,20 @@ impl Walk {
             key.extend_from_slice(sort_key);
             key
         };
-        let from = match keys.from {
-            Bound::Unbounded => Bound::Included(physical(b"")),
-            bound => bound.map(physical),
-        };
-        let to = match keys.to {
-            Bound::Unbounded => Bound::Excluded(after(prefix)),
-            bound => bound.map(physical),
-        };
-        Some(Walk { from, to, reverse: keys.reverse })
+        Some(Walk { prefix: *prefix, from: keys.from.map(physical), to: keys.to.map(physical), reverse: keys.reverse })
     }
 
     /// The ends, as those of a map's range.
-    pub(crate) fn bounds(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
-        (self.from.as_ref().map(|key| &key[..]), self.to.as_ref().map(|key| &key[..]))
+    pub(crate) fn bounds(&self) -> (Bound<Key>, Bound<Key>) {
+        let from = match &self.from {
+            Bound::Unbounded => Bound::Included(Key::from_slice(&self.prefix)),
+            from => from.clone(),
+        };
+        let to = match &self.to {
+            Bound::Unbounded => Bound::Excluded(after(&self.prefix)),
+            to => to.clone(),
+        };
+        (from, to)
     }
 
     /// Whether it goes from the upper end to the lower.
@@ -50,28 +52,40 @@ impl Walk {
     }
 
     /// Shows what RocksDB holds, sort keys without the prefix.
-    pub(crate) fn stored(&self, store: &Store, mut options: ReadOptions, budget: usize, visit: &mut Visit<'_>) -> Result<(), Abort> {
-        // Bounds keep the iterator from stepping over what was deleted beyond them.
-        match &self.from {
-            Bound::Included(key) => options.set_iterate_lower_bound(&key[..]),
-            Bound::Excluded(key) => options.set_iterate_lower_bound(successor(key)),
-            Bound::Unbounded => {}
-        }
-        match &self.to {
-            Bound::Excluded(key) => options.set_iterate_upper_bound(&key[..]),
-            Bound::Included(key) => options.set_iterate_upper_bound(successor(key)),
-            Bound::Unbounded => {}
-        }
-        // Backwards RocksDB begins at the upper bound, which may have the next value's prefix: filters would be asked for the wrong one.
-        options.set_total_order_seek(self.reverse);
-        let mut elements = store.db.raw_iterator_cf_opt(store.elements(), options);
-        if self.reverse {
-            elements.seek_to_last()
-        } else {
-            elements.seek_to_first()
+    pub(crate) fn stored<'a>(
+        &self,
+        iterators: &mut Iterators<'a>,
+        store: &'a Store,
+        options: impl FnOnce() -> ReadOptions,
+        budget: usize,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Abort> {
+        let elements = iterators.of(store, self.prefix, self.reverse, options);
+        match (self.reverse, &self.from, &self.to) {
+            (false, Bound::Included(key), _) => elements.seek(key),
+            (false, Bound::Excluded(key), _) => elements.seek(successor(key)),
+            (false, Bound::Unbounded, _) => elements.seek_to_first(),
+            (true, _, Bound::Included(key)) => elements.seek_for_prev(key),
+            (true, _, Bound::Excluded(key)) => {
+                elements.seek_for_prev(key);
+                if elements.key() == Some(&key[..]) {
+                    elements.prev();
+                }
+            }
+            (true, _, Bound::Unbounded) => elements.seek_to_last(),
         }
         let mut left = budget;
         while let Some((key, element)) = elements.item() {
+            let inside = match (self.reverse, &self.from, &self.to) {
+                (false, _, Bound::Included(to)) => *key <= to[..],
+                (false, _, Bound::Excluded(to)) => *key < to[..],
+                (true, Bound::Included(from), _) => *key >= from[..],
+                (true, Bound::Excluded(from), _) => *key > from[..],
+                _ => true,
+            };
+            if !inside {
+                return Ok(());
+            }
             left = left.checked_sub(1).ok_or(Abort::Cold)?;
             if let ControlFlow::Break(()) = visit(&key[ELEMENT_PREFIX..], element) {
                 return Ok(());
@@ -79,6 +93,39 @@ impl Walk {
             if self.reverse { elements.prev() } else { elements.next() }
         }
         elements.status().map_err(read_failed)
+    }
+}
+
+/// The iterators of one command: most commands that walk do so several times over one value, and making an iterator costs more than
+/// moving it. They show the state of when they were made, so they must not outlive the command.
+#[derive(Default)]
+pub(crate) struct Iterators<'a> {
+    /// Forwards and backwards.
+    made: [Option<Elements<'a>>; 2],
+}
+
+/// An iterator over the elements of the value with this prefix.
+type Elements<'a> = ([u8; ELEMENT_PREFIX], DBRawIteratorWithThreadMode<'a, Db>);
+
+impl<'a> Iterators<'a> {
+    fn of(
+        &mut self,
+        store: &'a Store,
+        prefix: [u8; ELEMENT_PREFIX],
+        reverse: bool,
+        options: impl FnOnce() -> ReadOptions,
+    ) -> &mut DBRawIteratorWithThreadMode<'a, Db> {
+        let made = &mut self.made[usize::from(reverse)];
+        if made.as_ref().is_none_or(|(of, _)| *of != prefix) {
+            let mut options = options();
+            // Bounds keep the iterator from stepping over what other values deleted.
+            options.set_iterate_lower_bound(&prefix[..]);
+            options.set_iterate_upper_bound(&after(&prefix)[..]);
+            // Backwards RocksDB may begin at the upper bound, which has the next value's prefix: filters would be asked for the wrong one.
+            options.set_total_order_seek(reverse);
+            *made = Some((prefix, store.db.raw_iterator_cf_opt(store.elements(), options)));
+        }
+        &mut made.as_mut().expect("just made").1
     }
 }
 
