@@ -115,7 +115,7 @@ const ALL: &[(&str, &str)] = &[
     ),
     ("stream", "xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup xrevrange xsetid xtrim"),
     ("bitmap", "bitcount bitfield bitfield_ro bitop bitpos getbit setbit"),
-    ("hyperloglog", "pfadd pfcount pfmerge"),
+    ("hyperloglog", "pfadd pfcount pfdebug pfmerge pfselftest"),
     ("geo", "geoadd geodist geohash geopos georadius georadius_ro georadiusbymember georadiusbymember_ro geosearch geosearchstore"),
     ("pubsub", "psubscribe publish pubsub punsubscribe spublish ssubscribe subscribe sunsubscribe unsubscribe"),
     ("transactions", "discard exec multi unwatch watch"),

@@ -27,6 +27,7 @@ mod float;
 mod flush;
 mod hashed;
 mod hashes;
+mod hyperloglog;
 mod keyspace;
 mod lcs;
 mod lists;
