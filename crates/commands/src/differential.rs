@@ -14,13 +14,14 @@ use crate::differential::server::Server;
 use crate::memory::Memory;
 use crate::table::{COMMANDS, Place};
 
+mod geo;
 mod hashes;
 mod lists;
 mod random;
 mod server;
 mod sets;
-mod streams;
 mod sorted_sets;
+mod streams;
 
 #[test]
 fn random_commands_have_the_replies_of_redis() {

@@ -93,6 +93,23 @@ impl Exploded {
         })
     }
 
+    /// Shows the members at or behind one place and before another, until `show` says that it has seen enough; answers what it said last.
+    pub(super) fn between(
+        &self,
+        txn: &mut dyn HashKeyTxn,
+        from: &Place,
+        to: &Place,
+        show: &mut dyn FnMut(f64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Abort> {
+        let mut flow = ControlFlow::Continue(());
+        self.index.between(txn, from, to, &mut |place| {
+            let (score, member) = place::split(place)?;
+            flow = show(score, member);
+            Ok(flow)
+        })?;
+        Ok(flow)
+    }
+
     pub(super) fn random_distinct(&self, txn: &mut dyn HashKeyTxn, wanted: u64, show: &mut Show<'_>) -> Result<(), Abort> {
         let mut outcome = Ok(());
         hashed::random_distinct(txn, self.index.value, self.len(), wanted, &mut |member, element| match score_of(element) {

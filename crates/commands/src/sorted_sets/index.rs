@@ -100,6 +100,32 @@ impl Index {
         if left == 0 { Ok(()) } else { Err(damaged()) }
     }
 
+    /// Shows the places at or behind one and before another, upwards, until `show` says that it has seen enough.
+    pub(super) fn between(
+        &self,
+        txn: &mut dyn HashKeyTxn,
+        from: &Place,
+        to: &Place,
+        show: &mut dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Abort>,
+    ) -> Result<(), Abort> {
+        let from = key(0, from.max(&self.first));
+        let (to, last) = (key(0, to), key(0, &self.last));
+        let to = if to > last { Bound::Included(&last[..]) } else { Bound::Excluded(&to[..]) };
+        let keys = SortKeys { from: Bound::Included(&from), to, reverse: false };
+        if self.count == 0 || keys.is_empty() {
+            return Ok(());
+        }
+        let mut outcome = Ok(());
+        txn.range(self.value, &keys, &mut |sort_key, _| match sort_key.get(HEAD..).ok_or_else(damaged).and_then(&mut *show) {
+            Ok(flow) => flow,
+            Err(abort) => {
+                outcome = Err(abort);
+                ControlFlow::Break(())
+            }
+        })?;
+        outcome
+    }
+
     /// Adds a place that is not there, on a level that chance decides.
     pub(super) fn insert(&mut self, txn: &mut dyn HashKeyTxn, place: &Place) -> Result<(), Abort> {
         // Each four zero bits are one chance in 16.
