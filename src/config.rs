@@ -322,7 +322,7 @@ impl Default for Proxy {
             threads: 0,
             requirepass: String::new(),
             maxclients: 10_000,
-            bulk_max: 64 << 20,
+            bulk_max: 512 << 20,
             databases: 16,
             timeout: Duration::ZERO,
             patience: Duration::from_secs(10),

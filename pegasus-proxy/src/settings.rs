@@ -75,7 +75,7 @@ impl Default for Settings {
             maxclients: 10_000,
             timeout: Duration::ZERO,
             tcp_keepalive: Duration::from_secs(300),
-            bulk_max: 64 << 20,
+            bulk_max: 512 << 20,
             layouts: types::limits::Limits::DEFAULT,
             request_max: 1 << 30,
             output: OutputLimit::default(),

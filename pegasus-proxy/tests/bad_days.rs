@@ -44,7 +44,7 @@ async fn what_is_not_the_protocol_is_told_and_ends_the_connection() {
 async fn the_last_reply_reaches_a_client_that_is_still_sending() {
     let server = Server::start().await;
     let mut c = server.client().await;
-    let mut sent = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100000000\r\n".to_vec();
+    let mut sent = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$600000000\r\n".to_vec();
     sent.resize(8 << 20, b'x');
     c.send(sent).await;
     assert_eq!(c.rest().await, "-ERR Protocol error: invalid bulk length\r\n");

@@ -17,7 +17,7 @@ async fn strings_are_set_and_read_back() {
     assert_eq!(c.run("get k").await, "\"v\"");
     assert_eq!(c.run("GET missing").await, "nil");
     assert_eq!(c.run("INCR n").await, "1");
-    assert_eq!(c.run("LPUSH l x").await, "-ERR unknown command 'LPUSH', with args beginning with: 'l' 'x' ");
+    assert_eq!(c.run("NOSUCH l x").await, "-ERR unknown command 'NOSUCH', with args beginning with: 'l' 'x' ");
     assert_eq!(c.run("GET").await, "-ERR wrong number of arguments for 'get' command");
     assert_eq!(c.run("OBJECT nope k").await, "-ERR unknown subcommand 'nope'. Try OBJECT HELP.");
     assert_eq!(c.run("OBJECT ENCODING n").await, "\"int\"");

@@ -1,15 +1,19 @@
 //! MEMORY USAGE: how much room a key takes.
 
-use types::root::Root;
+use types::root::{Kind, Root};
 
 use crate::program::{Program, Stop};
+use crate::strings::text::Text;
 
-/// MEMORY USAGE. Nothing is sampled: a value that lies whole in its key's root has a length, and no other kind is there yet.
+/// MEMORY USAGE. Nothing is sampled: a string has a length, and no other kind is there yet. One in chunks counts with its holes.
 pub(crate) fn usage(p: &mut Program<'_>) -> Result<(), Stop> {
     check_options(p)?;
     let key = p.key(2);
     match p.live(&key)? {
-        Some(root) => p.integer(bytes(key.name, &root) as i64),
+        Some(root) => {
+            let elements = if root.kind == Kind::String { Text::open(key, root.clone())?.elements_size() } else { 0 };
+            p.integer((bytes(key.name, &root) as u64 + elements) as i64);
+        }
         None => p.null(),
     }
     Ok(())

@@ -53,6 +53,8 @@ fn fields(limits: &Limits) -> [i64; FIELDS] {
         limits.hll_sparse_bytes.into(),
         limits.stream_node_bytes.into(),
         limits.stream_node_entries.into(),
+        limits.string_value.into(),
+        limits.string_chunk.into(),
     ]
 }
 
@@ -75,11 +77,13 @@ fn read(set: &[i64]) -> Option<Limits> {
         hll_sparse_bytes: number(9)?,
         stream_node_bytes: number(10)?,
         stream_node_entries: number(11)?,
+        string_value: number(12)?,
+        string_chunk: number(13)?,
     })
 }
 
 /// Numbers of a set that this version writes.
-const FIELDS: usize = 12;
+const FIELDS: usize = 14;
 
 #[cfg(test)]
 mod tests {

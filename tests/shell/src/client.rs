@@ -13,6 +13,7 @@ use crate::clock::elapsed;
 use crate::cluster::{CLIENTS, Cluster, PROXIES};
 use crate::network::{Connector, Stream};
 use crate::random::Random;
+use crate::scribbles;
 
 /// Keys by what is done to them.
 pub const KEYS: [(&str, Kind); 6] = [
@@ -61,11 +62,37 @@ impl Client {
     /// Does this and that until the cluster's clients are told to stop.
     pub async fn run(mut self) {
         while !self.cluster.stop_clients.is_cancelled() {
+            if self.random.chance(0.5) {
+                self.scribble().await;
+                sleep(self.random.millis(1, 60)).await;
+                continue;
+            }
             let (key, kind) = *self.random.pick(&KEYS);
             let op = if self.random.chance(0.4) { Op::Get } else { self.write(kind) };
             self.one(key, op).await;
             sleep(self.random.millis(1, 60)).await;
         }
+    }
+
+    /// Changes collections of all types. Nobody judges the replies; in the end all members have to hold the same bytes.
+    async fn scribble(&mut self) {
+        let words = scribbles::command(&mut self.random);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if self.connect().await.is_err() {
+            return;
+        }
+        let called = elapsed();
+        let reply = match timeout(PATIENCE, self.call(&words)).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) | Err(_) => {
+                self.connection = None;
+                return;
+            }
+        };
+        if reply.starts_with('-') && !scribbles::may_be_refused(&reply) {
+            drop(self.understand(&reply));
+        }
+        self.cluster.trace.note(words[1], &words.join(" "), &[self.number as u64, called.as_micros() as u64, reply.len() as u64]);
     }
 
     /// Writes and reads every key, each until it is answered.
@@ -150,24 +177,39 @@ impl Client {
         Ok(())
     }
 
-    /// Sends a command and reads its reply: the first byte and the rest, without line ends; of a bulk string its content.
+    /// Sends a command and reads its reply: the first byte and the rest, without line ends; of a bulk string its content, of an array those of
+    /// its elements.
     async fn call(&mut self, words: &[&str]) -> io::Result<String> {
         let connection = self.connection.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         let mut request = format!("*{}\r\n", words.len());
         words.iter().for_each(|word| request += &format!("${}\r\n{word}\r\n", word.len()));
         connection.write_all(request.as_bytes()).await?;
         connection.flush().await?;
-        let mut line = String::new();
-        if connection.read_line(&mut line).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        let mut reply = String::new();
+        let mut left = 1usize;
+        while left > 0 {
+            left -= 1;
+            let mut line = String::new();
+            if connection.read_line(&mut line).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let line = line.trim_end();
+            if let Some(elements) = line.strip_prefix('*') {
+                left += elements.parse::<usize>().unwrap_or(0);
+            }
+            match line.strip_prefix('$').map(str::parse::<usize>) {
+                Some(Ok(length)) => {
+                    let mut value = vec![0; length + 2];
+                    connection.read_exact(&mut value).await?;
+                    value.truncate(length);
+                    reply += "$";
+                    reply += &String::from_utf8_lossy(&value);
+                }
+                Some(Err(_)) => reply += "$",
+                None => reply += line,
+            }
         }
-        let line = line.trim_end();
-        let Some(length) = line.strip_prefix('$') else { return Ok(line.to_owned()) };
-        let Ok(length) = length.parse::<usize>() else { return Ok("$".to_owned()) };
-        let mut value = vec![0; length + 2];
-        connection.read_exact(&mut value).await?;
-        value.truncate(length);
-        Ok(format!("${}", String::from_utf8_lossy(&value)))
+        Ok(reply)
     }
 }
 

@@ -21,7 +21,7 @@ use net::tcp::transport::Listen;
 use parking_lot::Mutex;
 use pegasus_log::options::{Options as LogOptions, Sync};
 use pegasus_proxy::server::{Peer, Proxy};
-use pegasus_proxy::settings::Options as ProxyOptions;
+use pegasus_proxy::settings::{Options as ProxyOptions, Settings};
 use replica::clock::Clock as _;
 use replica::node::{Node, NodeOptions, NodeWorld};
 use tempfile::TempDir;
@@ -30,6 +30,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use types::id::NodeId;
+use types::limits::Limits;
 use types::txn::Coprocessor;
 
 use crate::admin::administrate;
@@ -287,7 +288,9 @@ impl Cluster {
         let stop = CancellationToken::new();
         let (keeping, stopped) = (Arc::clone(&router), stop.clone());
         Handle::current().spawn(async move { keeping.run(stopped).await });
-        let proxy = Proxy::new(ProxyOptions { seed: self.life(), ..ProxyOptions::default() }, router, stop);
+        // Collections of a handful of members are exploded: both layouts, and the change between them, are what members have to agree about.
+        let settings = Settings { layouts: Limits::exploding_at(4), ..Settings::default() };
+        let proxy = Proxy::new(ProxyOptions { seed: self.life(), settings, ..ProxyOptions::default() }, router, stop);
         let mut listener = Listener::bind(&self.links, host, 6379).await?;
         loop {
             let (stream, _) = listener.accept().await?;

@@ -33,4 +33,5 @@ pub mod machine;
 pub mod network;
 pub mod random;
 pub mod run;
+pub mod scribbles;
 pub mod trace;

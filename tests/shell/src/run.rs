@@ -10,7 +10,7 @@ use history::check::{Verdict, check};
 use history::event::Heard;
 use types::slot::{Cursor, Slot};
 use types::time::UnixMs;
-use types::txn::{Database, HashKey, HashKeyTxn};
+use types::txn::{Database, HashKey, HashKeyTxn, SortKeys, ValueId};
 use wire::rpc::{ReplicaReport, ReplicaState};
 
 use crate::clock::between_steps;
@@ -217,8 +217,16 @@ fn read_all(store: &Store) -> Result<BTreeMap<Vec<u8>, String>, types::txn::Abor
     while let Some(cursor) = from {
         let (page, next) = reader.scan(Database(0), cursor, 1000, 1000)?;
         for scanned in page {
-            let root = reader.root(&HashKey::new(Database(0), &scanned.name))?;
-            found.insert(scanned.name.to_vec(), format!("{root:?}"));
+            let key = HashKey::new(Database(0), &scanned.name);
+            let root = reader.root(&key)?;
+            let mut elements = Vec::new();
+            if let Some(id) = root.as_ref().map(|root| root.id).filter(|&id| id != 0) {
+                reader.range(ValueId::of(&key, id), &SortKeys::from(b""), &mut |sort_key, element| {
+                    elements.push(format!("{}={}", sort_key.escape_ascii(), element.escape_ascii()));
+                    std::ops::ControlFlow::Continue(())
+                })?;
+            }
+            found.insert(scanned.name.to_vec(), format!("{root:?} {elements:?}"));
         }
         from = next;
     }

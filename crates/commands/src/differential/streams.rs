@@ -27,7 +27,7 @@ fn streams_have_the_replies_of_redis() {
         let mut memory = Memory::new(UnixMs(0));
         memory.set_limits(Limits { stream_node_entries: entries, stream_node_bytes: bytes, ..Limits::DEFAULT });
         let mut script = Script { random: Random(seed), next: 1, bytes: bytes > 0 };
-        for _ in 0..30 {
+        for _ in 0..15 {
             memory.set_now(server.time());
             let batch: Vec<Vec<Vec<u8>>> = (0..150).flat_map(|_| script.commands()).collect();
             let mut said: Vec<String> = Vec::new();
@@ -50,7 +50,7 @@ fn whatever_is_done_to_streams_their_records_agree() {
         let mut memory = Memory::new(UnixMs(1_700_000_000_000));
         memory.set_limits(limits);
         let mut script = Script { random: Random(seed), next: 1, bytes: false };
-        for _ in 0..3000 {
+        for _ in 0..1500 {
             for command in script.commands() {
                 memory.run(&Redis, Database(0), Proto::Resp2, &command);
                 // The clock goes backwards at times.

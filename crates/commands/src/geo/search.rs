@@ -9,6 +9,7 @@ use crate::geo::cell;
 use crate::geo::nearest::{Found, Nearest};
 use crate::geo::query::{Form, Query, Shown, Store};
 use crate::program::{Program, Stop};
+use crate::sorted_sets::range::ScoreRange;
 use crate::sorted_sets::ranges::store;
 use crate::sorted_sets::view::SortedSet;
 
@@ -65,11 +66,15 @@ fn search(p: &mut Program<'_>, form: Form) -> Result<(), Stop> {
 fn find(p: &mut Program<'_>, set: &SortedSet<'_>, query: &Query) -> Result<Nearest, Stop> {
     let mut nearest = Nearest::new(query.wanted);
     let Some(area) = query.area else { return Ok(nearest) };
+    let mut flow = ControlFlow::Continue(());
     for cell in area.cells() {
-        let (from, to) = cell.scores();
-        let flow = set.between(p.txn, from, to, &mut |score, member| match area.distance(cell::place(score)) {
-            Some(distance) => nearest.offer(member, score, distance),
-            None => ControlFlow::Continue(()),
+        let (min, max) = cell.scores();
+        let scores = ScoreRange { min, min_excluded: false, max, max_excluded: true };
+        set.walk_scores(p.txn, &scores, &mut |score, member| {
+            if let Some(distance) = area.distance(cell::place(score)) {
+                flow = nearest.offer(member, score, distance);
+            }
+            flow
         })?;
         if flow.is_break() {
             break;

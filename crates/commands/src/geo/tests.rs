@@ -265,3 +265,15 @@ fn a_search_reads_no_more_than_its_cells() {
     assert_eq!(run(&mut memory, "GEOSEARCH k FROMLONLAT 1 0 BYRADIUS 30000 km COUNT 3 ANY").matches('m').count(), 3);
     assert!(memory.visited() - before < 10, "nobody goes on once there are enough");
 }
+
+/// The bytes of docs/data-model.md.
+#[test]
+fn the_page_of_the_data_model_shows_what_is_written() {
+    let page = include_str!("../../../../docs/data-model.md");
+    let mut memory = Memory::new(NOW);
+    memory.run(&Redis, Database(0), Proto::Resp2, words("GEOADD k 13.361389 38.115556 Palermo"));
+    let root = memory.root_of(Database(0), b"k").unwrap();
+    let bytes: Vec<String> = root.value.iter().map(|byte| format!("{byte:02x}")).collect();
+    let line = format!("GEOADD k 13.361389 38.115556 Palermo     id {}, count {}, value {}", root.id, root.count, bytes.join(" "));
+    assert!(page.lines().any(|shown| shown == line), "{line}");
+}
