@@ -25,6 +25,7 @@ mod elements;
 mod expiry;
 mod float;
 mod flush;
+mod geo;
 mod hashed;
 mod hashes;
 mod hyperloglog;

@@ -61,7 +61,7 @@ pub(crate) fn zrangestore(p: &mut Program<'_>) -> Result<(), Stop> {
 }
 
 /// Makes a sorted set the whole of its key and answers how many members it has.
-pub(super) fn store(p: &mut Program<'_>, set: SortedSet<'_>) -> Result<(), Stop> {
+pub(crate) fn store(p: &mut Program<'_>, set: SortedSet<'_>) -> Result<(), Stop> {
     let count = set.len();
     set.replace(p.txn)?;
     integer(p, count);

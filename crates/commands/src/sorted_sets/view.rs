@@ -135,7 +135,6 @@ impl<'a> SortedSet<'a> {
     }
 
     /// Shows the members whose scores lie in a range, upwards, until `show` has seen enough. It costs one search, however many there are.
-    #[allow(dead_code, reason = "what GEOSEARCH is made of")]
     pub(crate) fn walk_scores(&self, txn: &mut dyn HashKeyTxn, scores: &ScoreRange, show: &mut Until<'_>) -> Result<(), Abort> {
         let Some((from, to)) = scores.places() else { return Ok(()) };
         match &self.layout {
