@@ -14,6 +14,7 @@ use crate::differential::server::Server;
 use crate::memory::Memory;
 use crate::table::{COMMANDS, Place};
 
+mod bits;
 mod hashes;
 mod lists;
 mod random;
