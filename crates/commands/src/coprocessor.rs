@@ -30,14 +30,18 @@ impl Coprocessor for Redis {
             refuse(call, reply);
             return Ok(());
         };
+        // What a program had said before it was refused, the header of an array for instance, is no reply.
+        let start = reply.len();
         let mut program = Program { command, call, txn, out: reply };
         match run(&mut program) {
             Ok(()) => Ok(()),
             Err(Stop::Refused(text)) => {
+                reply.truncate(start);
                 resp::reply::error(reply, &text);
                 Ok(())
             }
             Err(Stop::RefusedBytes(text)) => {
+                reply.truncate(start);
                 resp::reply::error_bytes(reply, &text);
                 Ok(())
             }

@@ -15,6 +15,7 @@ use crate::memory::Memory;
 use crate::table::{COMMANDS, Place};
 
 mod geo;
+mod bits;
 mod hashes;
 mod lists;
 mod random;

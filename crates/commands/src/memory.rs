@@ -109,6 +109,13 @@ impl Memory {
         self.elements.values().map(|elements| elements.by_sort_key.len()).sum()
     }
 
+    /// The elements of one value, in the order of their sort keys.
+    #[cfg(test)]
+    pub(crate) fn elements_of(&self, value: ValueId) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let found = self.elements.get(&value.id).filter(|elements| elements.owner == value);
+        found.into_iter().flat_map(|elements| &elements.by_sort_key).map(|(key, element)| (key.clone(), element.to_vec())).collect()
+    }
+
     /// Number of elements that walks have shown since the partition was made: what they cost.
     pub fn visited(&self) -> u64 {
         self.visited

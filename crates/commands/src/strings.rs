@@ -1,6 +1,7 @@
 //! Commands of strings and bitmaps. [`text::Text`] hides how a string is laid out.
 
 pub(crate) mod bitcount;
+pub(crate) mod bitfield;
 pub(crate) mod bitop;
 pub(crate) mod bitpos;
 pub(crate) mod bits;

@@ -9,7 +9,7 @@ use crate::strings::options::{Lifetime, Options};
 pub(crate) fn get(p: &mut Program<'_>) -> Result<(), Stop> {
     let key = p.key(1);
     let root = p.string(&key)?;
-    Ok(p.value(&key, root)?)
+    p.value(&key, root)
 }
 
 /// GETDEL: the key is deleted.
@@ -33,7 +33,8 @@ pub(crate) fn getex(p: &mut Program<'_>) -> Result<(), Stop> {
         return Ok(());
     };
     let expire = options.lifetime.expiry(p, text.expire())?;
-    text.reply(p.txn, p.out)?;
+    let len = text.len();
+    p.part(&mut text, 0..len)?;
     if options.lifetime == Lifetime::Unsaid || expire == text.expire() {
         return Ok(());
     }
@@ -48,15 +49,16 @@ pub(crate) fn getex(p: &mut Program<'_>) -> Result<(), Stop> {
 /// GETRANGE, SUBSTR: from one index to another, both inclusive, negative ones counted from the end.
 pub(crate) fn getrange(p: &mut Program<'_>) -> Result<(), Stop> {
     let (start, end) = (p.integer_at(2)?, p.integer_at(3)?);
-    let part = match p.text(p.key(1))? {
+    match p.text(p.key(1))? {
         Some(mut text) => {
             let range = part(text.len(), start, end);
-            text.read(p.txn, range)?
+            p.part(&mut text, range)
         }
-        None => Default::default(),
-    };
-    p.bulk(&part);
-    Ok(())
+        None => {
+            p.bulk(b"");
+            Ok(())
+        }
+    }
 }
 
 /// STRLEN.

@@ -1,5 +1,9 @@
 //! String commands, as scripts.
 
+mod bitfield;
+mod chunks;
+mod documentation;
+
 use types::limits::Limits;
 
 use crate::coprocessor::Redis;

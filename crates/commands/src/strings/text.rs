@@ -134,13 +134,14 @@ impl<'a> Text<'a> {
         Text { root: Root { expire, ..self.root }, ..self }.save(txn, encoding)
     }
 
-    /// Appends it to a reply.
-    pub(crate) fn reply(&mut self, txn: &mut dyn HashKeyTxn, out: &mut Vec<u8>) -> Result<(), Abort> {
+    /// Appends the bytes of a range, as far as the string has them, to a reply.
+    fn reply(&mut self, txn: &mut dyn HashKeyTxn, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), Abort> {
+        let range = self.cut(range);
         match &mut self.layout {
-            Layout::Whole(value) => reply::bulk(out, value),
+            Layout::Whole(value) => reply::bulk(out, &value[range.start as usize..range.end as usize]),
             Layout::Chunks(chunks) => {
-                reply::bulk_header(out, chunks.len());
-                chunks.append_to(txn, 0..chunks.len(), out)?;
+                reply::bulk_header(out, range.end - range.start);
+                chunks.append_to(txn, range, out)?;
                 out.extend_from_slice(b"\r\n");
             }
         }
@@ -194,13 +195,33 @@ impl<'a> Program<'a> {
     }
 
     /// Answers the string of a key whose root this is, or null.
-    pub(crate) fn value(&mut self, key: &HashKey<'_>, root: Option<Root>) -> Result<(), Abort> {
+    ///
+    /// # Errors
+    /// As [`Program::part`].
+    pub(crate) fn value(&mut self, key: &HashKey<'_>, root: Option<Root>) -> Result<(), Stop> {
         match root {
-            Some(root) if root.id == 0 => self.bulk(&root.value),
-            Some(root) => Text::open(*key, root)?.reply(self.txn, self.out)?,
-            None => self.null(),
+            Some(root) => {
+                let mut text = Text::open(*key, root)?;
+                let len = text.len();
+                self.part(&mut text, 0..len)
+            }
+            None => {
+                self.null();
+                Ok(())
+            }
         }
-        Ok(())
+    }
+
+    /// Answers a part of a string.
+    ///
+    /// # Errors
+    /// The reply would be too long; nothing was read then. [`Abort`].
+    pub(crate) fn part(&mut self, text: &mut Text<'_>, range: Range<u64>) -> Result<(), Stop> {
+        let len = range.end.saturating_sub(range.start);
+        if self.out.len() as u64 + len > REPLY_MAX {
+            return Err(Stop::refused("ERR the reply would be longer than 128 MiB, GETRANGE reads a value in parts"));
+        }
+        Ok(text.reply(self.txn, range, self.out)?)
     }
 }
 
@@ -260,5 +281,8 @@ fn change(value: &mut Bytes, room: usize, change: impl FnOnce(&mut BytesMut)) {
 /// What a walk's visitor says that wants everything.
 pub(crate) const ON: ControlFlow<()> = ControlFlow::Continue(());
 
+/// Longest reply of one request, which may be several commands, in bytes: a string with a hole is easily made much longer than what is stored of
+/// it. Half of what a frame between nodes may hold: the other half is room for what the same request writes.
+pub(crate) const REPLY_MAX: u64 = 128 << 20;
 /// Key of a chunk: slot, database, id, sort key, and the storage engine's sequence number.
 const CHUNK_OVERHEAD: u64 = 2 + 4 + 8 + 5 + 8;

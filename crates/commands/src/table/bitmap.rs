@@ -9,6 +9,21 @@ const NEW: Command = Command { group: Group::Bitmap, since: "2.2.0", acl: &[Cate
 const RO_ACCESS: &[KeySpec] = &[KeySpec::one(1, &["RO", "access"])];
 const UNIT: Argument = one_of("index-unit", &[token("byte", "BYTE"), token("bit", "BIT")]).since("7.0.0").optional();
 
+const GET: Argument = block("get-block", &[string("encoding"), integer("offset")]).after("GET");
+const OVERFLOW_WRITE: Argument = block(
+    "write",
+    &[
+        one_of("overflow-block", &[token("wrap", "WRAP"), token("sat", "SAT"), token("fail", "FAIL")]).after("OVERFLOW").optional(),
+        one_of(
+            "write-operation",
+            &[
+                block("set-block", &[string("encoding"), integer("offset"), integer("value")]).after("SET"),
+                block("incrby-block", &[string("encoding"), integer("offset"), integer("increment")]).after("INCRBY"),
+            ],
+        ),
+    ],
+);
+
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "bitcount",
@@ -20,6 +35,33 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: RO_ACCESS,
         arguments: &[key("key"), block("index", &[integer("start"), integer("end"), UNIT]).optional()],
         run: Some(strings::bitcount::bitcount),
+        ..NEW
+    },
+    Command {
+        name: "bitfield",
+        since: "3.2.0",
+        summary: "Reads, sets and increments integers of any width in the bits of a string.",
+        complexity: "O(1) for each subcommand specified",
+        arity: -2,
+        flags: &[Flag::Write, Flag::DenyOom],
+        keys: &[KeySpec {
+            notes: "This command allows both access and modification of the key",
+            ..KeySpec::one(1, &["RW", "access", "update", "variable_flags"])
+        }],
+        arguments: &[key("key"), one_of("operation", &[GET, OVERFLOW_WRITE]).optional().multiple()],
+        run: Some(strings::bitfield::bitfield),
+        ..NEW
+    },
+    Command {
+        name: "bitfield_ro",
+        since: "6.0.0",
+        summary: "Reads integers of any width in the bits of a string.",
+        complexity: "O(1) for each subcommand specified",
+        arity: -2,
+        flags: &[Flag::ReadOnly, Flag::Fast],
+        keys: RO_ACCESS,
+        arguments: &[key("key"), GET.optional().multiple()],
+        run: Some(strings::bitfield::bitfield_ro),
         ..NEW
     },
     Command {

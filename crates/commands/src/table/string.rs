@@ -61,6 +61,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: READ_FAST,
         keys: RO_ACCESS,
         arguments: &[key("key")],
+        differs: REPLY_MAX,
         run: Some(strings::get::get),
         ..NEW
     },
@@ -72,6 +73,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: &[Flag::Write, Flag::Fast],
         keys: &[KeySpec::one(1, &["RW", "access", "delete"])],
         arguments: &[key("key")],
+        differs: REPLY_MAX,
         run: Some(strings::get::getdel),
         ..NEW
     },
@@ -83,6 +85,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: &[Flag::Write, Flag::Fast],
         keys: &[KeySpec { notes: "RW and UPDATE because it changes the TTL", ..KeySpec::one(1, &["RW", "access", "update"]) }],
         arguments: &[key("key"), one_of("expiration", &[EX, PX, EXAT, PXAT, token("persist", "PERSIST")]).optional()],
+        differs: REPLY_MAX,
         run: Some(strings::get::getex),
         ..NEW
     },
@@ -95,6 +98,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: READ,
         keys: RO_ACCESS,
         arguments: &[key("key"), integer("start"), integer("end")],
+        differs: REPLY_MAX,
         run: Some(strings::get::getrange),
         ..NEW
     },
@@ -106,6 +110,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: RW_ACCESS_UPDATE,
         arguments: &[key("key"), string("value")],
         deprecated: Some(("6.2.0", "`SET` with the `GET` argument")),
+        differs: REPLY_MAX,
         run: Some(strings::set::getset),
         ..NEW
     },
@@ -171,7 +176,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: &[KeySpec::all(1, &["RO", "access"])],
         arguments: &[key("key").multiple()],
         place: Place::Split(Merge::Interleave),
-        differs: SPLIT,
+        differs: SPLIT_REPLY_MAX,
         run: Some(strings::many::mget),
         ..NEW
     },
@@ -241,6 +246,7 @@ pub(super) const COMMANDS: &[Command] = &[
             )
             .optional(),
         ],
+        differs: REPLY_MAX,
         run: Some(strings::set::set),
         ..NEW
     },
@@ -299,9 +305,13 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: RO_ACCESS,
         arguments: &[key("key"), integer("start"), integer("end")],
         deprecated: Some(("2.0.0", "`GETRANGE`")),
+        differs: REPLY_MAX,
         run: Some(strings::get::getrange),
         ..NEW
     },
 ];
 
 const SPLIT: &str = "Keys in several partitions: atomic per partition, not as a whole.";
+const REPLY_MAX: &str = "A reply longer than 128 MiB, those before it in the same pipeline counted, is refused; GETRANGE reads in parts.";
+const SPLIT_REPLY_MAX: &str = "Keys in several partitions: atomic per partition, not as a whole. A reply longer than 128 MiB, those before it in \
+                               the same pipeline counted, is refused; GETRANGE reads in parts.";
