@@ -16,6 +16,7 @@ use crate::table::{COMMANDS, Place};
 
 mod random;
 mod server;
+mod sets;
 
 #[test]
 fn random_commands_have_the_replies_of_redis() {

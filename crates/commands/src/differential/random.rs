@@ -11,11 +11,11 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    fn one_of(&mut self, choices: &[&str]) -> Vec<u8> {
+    pub(super) fn one_of(&mut self, choices: &[&str]) -> Vec<u8> {
         choices[self.below(choices.len())].as_bytes().to_vec()
     }
 
