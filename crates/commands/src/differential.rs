@@ -14,6 +14,7 @@ use crate::differential::server::Server;
 use crate::memory::Memory;
 use crate::table::{COMMANDS, Place};
 
+mod hashes;
 mod random;
 mod server;
 mod sets;
