@@ -180,16 +180,45 @@ impl Counted {
 
     /// Removes and returns up to `count` members of one end, the outermost first.
     pub(crate) fn pop(&mut self, txn: &mut dyn HashKeyTxn, end: End, count: usize) -> Result<Vec<Member>, Abort> {
-        let mut popped = self.peek(txn, end, count)?;
-        if end == End::Last {
-            popped.reverse();
-        }
-        let keys: Vec<&[u8]> = popped.iter().map(|(key, _)| &key[..]).collect();
-        self.remove_run(txn, &keys, Some(end))?;
-        if end == End::Last {
-            popped.reverse();
-        }
+        let mut popped = Vec::new();
+        self.drain(txn, end, count, &mut |key, element| popped.push((SortKey::from_slice(key), Bytes::copy_from_slice(element))))?;
         Ok(popped)
+    }
+
+    /// Removes up to `count` members of one end and shows them, the outermost first; answers their number. The member that then
+    /// stands at that end is known, so that the next one that is put before it may have a key that was used already.
+    pub(crate) fn drain(
+        &mut self,
+        txn: &mut dyn HashKeyTxn,
+        end: End,
+        count: usize,
+        seen: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<usize, Abort> {
+        if count == 0 {
+            return Ok(0);
+        }
+        let mut keys: Vec<SortKey> = Vec::new();
+        let mut next = None;
+        self.walk(txn, Bound::Unbounded, Bound::Unbounded, end == End::Last, &mut |key, element| {
+            if keys.len() == count {
+                next = Some(cut(key));
+                return ControlFlow::Break(());
+            }
+            keys.push(SortKey::from_slice(key));
+            seen(key, element);
+            ControlFlow::Continue(())
+        })?;
+        if end == End::Last {
+            keys.reverse();
+        }
+        let run: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+        self.remove_run(txn, &run, Some(end))?;
+        match (next, end) {
+            (Some(next), End::First) => self.ends.first = next,
+            (Some(next), End::Last) => self.ends.last = next,
+            (None, _) => {}
+        }
+        Ok(keys.len())
     }
 
     /// Up to `count` members of one end, the outermost first.

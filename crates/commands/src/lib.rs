@@ -23,6 +23,7 @@ mod counted;
 mod differential;
 mod elements;
 mod expiry;
+mod float;
 mod flush;
 mod hashed;
 mod hashes;
