@@ -10,7 +10,7 @@ use types::root::Root;
 use types::time::UnixMs;
 use types::txn::{Abort, HashKey, HashKeyTxn};
 
-use crate::sorted_sets::view::SortedSet;
+use crate::sorted_sets::view::{Scored, SortedSet};
 
 pub(crate) mod add;
 pub(crate) mod combine;
@@ -41,8 +41,8 @@ pub(crate) fn encoding(root: &Root) -> &'static str {
 ///
 /// # Errors
 /// [`Abort`].
-#[expect(dead_code, reason = "for the commands that copy values of any kind")]
-pub(crate) fn read_all(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: Root) -> Result<Vec<(f64, Box<[u8]>)>, Abort> {
+#[allow(dead_code, reason = "what DUMP, COPY and SORT are made of")]
+pub(crate) fn read_all(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: Root) -> Result<Vec<Scored>, Abort> {
     let set = SortedSet::of(*key, root, &Limits::DEFAULT)?;
     set.collect(txn, 0..set.len())
 }
@@ -52,12 +52,12 @@ pub(crate) fn read_all(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: Root) 
 ///
 /// # Errors
 /// [`Abort`].
-#[expect(dead_code, reason = "for the commands that copy values of any kind")]
+#[allow(dead_code, reason = "what DUMP, COPY and SORT are made of")]
 pub(crate) fn write_all(
     txn: &mut dyn HashKeyTxn,
     limits: &Limits,
     key: &HashKey<'_>,
-    items: &[(f64, Box<[u8]>)],
+    items: &[Scored],
     expire: Option<UnixMs>,
 ) -> Result<(), Abort> {
     let mut set = SortedSet::empty(*key, limits).expiring(expire);

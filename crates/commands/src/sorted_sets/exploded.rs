@@ -18,7 +18,7 @@ use types::txn::{Abort, HashKey, HashKeyTxn, ValueId};
 use crate::sorted_sets::index::Index;
 use crate::sorted_sets::inline::Inline;
 use crate::sorted_sets::place::{self, Place, SCORE, damaged, place};
-use crate::sorted_sets::view::Show;
+use crate::sorted_sets::view::{Show, Until};
 use crate::{elements, hashed, varint};
 
 /// The members of a large sorted set.
@@ -93,6 +93,14 @@ impl Exploded {
         })
     }
 
+    /// See [`Index::walk_between`].
+    pub(super) fn walk_between(&self, txn: &mut dyn HashKeyTxn, from: &[u8], to: &[u8], show: &mut Until<'_>) -> Result<(), Abort> {
+        self.index.walk_between(txn, from, to, &mut |place| {
+            let (score, member) = place::split(place)?;
+            Ok(show(score, member))
+        })
+    }
+
     pub(super) fn random_distinct(&self, txn: &mut dyn HashKeyTxn, wanted: u64, show: &mut Show<'_>) -> Result<(), Abort> {
         let mut outcome = Ok(());
         hashed::random_distinct(txn, self.index.value, self.len(), wanted, &mut |member, element| match score_of(element) {
@@ -102,12 +110,7 @@ impl Exploded {
         outcome
     }
 
-    pub(super) fn random_repeated(
-        &self,
-        txn: &mut dyn HashKeyTxn,
-        times: u64,
-        show: &mut dyn FnMut(f64, &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), Abort> {
+    pub(super) fn random_repeated(&self, txn: &mut dyn HashKeyTxn, times: u64, show: &mut Until<'_>) -> Result<(), Abort> {
         let mut outcome = Ok(());
         hashed::random_repeated(txn, self.index.value, self.len(), times, &mut |member, element| match score_of(element) {
             Ok(score) => show(score, member),

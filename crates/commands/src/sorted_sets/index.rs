@@ -45,6 +45,15 @@ struct Step {
     before: u64,
 }
 
+/// Is shown a place whose record was removed, and removes the rest of the member.
+type Removed<'a> = dyn FnMut(&mut dyn HashKeyTxn, &[u8]) -> Result<(), Abort> + 'a;
+
+/// Is shown a place; says whether to go on.
+type Until<'a> = dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Abort> + 'a;
+
+/// Is shown place and count of a node; says whether to go on.
+type Visit<'a> = dyn FnMut(&[u8], u64) -> Result<ControlFlow<()>, Abort> + 'a;
+
 impl Index {
     /// An index without members.
     pub(super) fn new(value: ValueId) -> Index {
@@ -98,6 +107,25 @@ impl Index {
         })?;
         outcome?;
         if left == 0 { Ok(()) } else { Err(damaged()) }
+    }
+
+    /// Shows the places from one on and before another, upwards, until `show` has seen enough.
+    pub(super) fn walk_between(&self, txn: &mut dyn HashKeyTxn, from: &[u8], to: &[u8], show: &mut Until<'_>) -> Result<(), Abort> {
+        let (from, to, last) = (key(0, from.max(&self.first)), key(0, to), key(0, &self.last));
+        let to = if to <= last { Bound::Excluded(&to[..]) } else { Bound::Included(&last[..]) };
+        let keys = SortKeys { from: Bound::Included(&from), to, reverse: false };
+        if self.count == 0 || keys.is_empty() {
+            return Ok(());
+        }
+        let mut outcome = Ok(());
+        txn.range(self.value, &keys, &mut |sort_key, _| match sort_key.get(HEAD..).ok_or_else(damaged).and_then(&mut *show) {
+            Ok(flow) => flow,
+            Err(abort) => {
+                outcome = Err(abort);
+                ControlFlow::Break(())
+            }
+        })?;
+        outcome
     }
 
     /// Adds a place that is not there, on a level that chance decides.
@@ -154,12 +182,7 @@ impl Index {
 
     /// Removes the places with these ranks, which have to be there and are not all; shows each of them to somebody who removes the rest
     /// of the member.
-    pub(super) fn remove_ranks(
-        &mut self,
-        txn: &mut dyn HashKeyTxn,
-        ranks: Range<u64>,
-        show: &mut dyn FnMut(&mut dyn HashKeyTxn, &[u8]) -> Result<(), Abort>,
-    ) -> Result<(), Abort> {
+    pub(super) fn remove_ranks(&mut self, txn: &mut dyn HashKeyTxn, ranks: Range<u64>, show: &mut Removed<'_>) -> Result<(), Abort> {
         let removed = ranks.end - ranks.start;
         let lowest = if ranks.start == 0 { self.first.clone() } else { self.place_at(txn, ranks.start)? };
         let (last, mut left, mut highest) = (key(0, &self.last), removed, key(0, &lowest));
@@ -268,14 +291,7 @@ impl Index {
     }
 
     /// Shows the nodes of a level from the one at `from` (empty: the one in front of all members), up to `to`.
-    fn nodes(
-        &self,
-        txn: &mut dyn HashKeyTxn,
-        level: u8,
-        from: &[u8],
-        to: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], u64) -> Result<ControlFlow<()>, Abort>,
-    ) -> Result<(), Abort> {
+    fn nodes(&self, txn: &mut dyn HashKeyTxn, level: u8, from: &[u8], to: Option<&[u8]>, visit: &mut Visit<'_>) -> Result<(), Abort> {
         if from.is_empty() {
             let count = self.front(txn, level)?;
             if visit(&[], count)?.is_break() || self.count == 0 {

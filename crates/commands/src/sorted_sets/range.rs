@@ -86,7 +86,7 @@ impl<'a> Selector<'a> {
     pub(crate) fn ranks(&self, set: &SortedSet<'_>, txn: &mut dyn HashKeyTxn) -> Result<Range<u64>, Abort> {
         let range = match self {
             Selector::Ranks(start, end) => return Ok(ranks_between(*start, *end, set.len())),
-            Selector::Scores(range) => range.places(),
+            Selector::Scores(range) => range.places().map(|(from, to)| (from, Some(to))),
             Selector::Members(range) => range.places(set, txn)?,
         };
         let Some((from, to)) = range else { return Ok(0..0) };
@@ -107,15 +107,15 @@ impl ScoreRange {
     }
 
     /// The first place inside and the first one behind; `None` if nothing can lie in it.
-    pub(crate) fn places(&self) -> Option<(Place, Option<Place>)> {
+    pub(crate) fn places(&self) -> Option<(Place, Place)> {
         let from = if self.min_excluded { after_score(self.min) } else { at_score(self.min) };
         let to = if self.max_excluded { at_score(self.max) } else { after_score(self.max) };
-        (from < to).then_some((from, Some(to)))
+        (from < to).then_some((from, to))
     }
 }
 
 impl<'a> MemberRange<'a> {
-    /// The same for members. All scores are taken to be the same; if they are not, Redis promises nothing, and here the range is one
+    /// The first place inside and the first one behind, if there is one; `None` if nothing can lie in it. All scores are taken to be the same; if they are not, Redis promises nothing, and here the range is one
     /// from the lowest score's members to the highest score's.
     fn places(&self, set: &SortedSet<'_>, txn: &mut dyn HashKeyTxn) -> Result<Option<(Place, Option<Place>)>, Abort> {
         let Some((lowest, highest)) = set.extremes(txn)?.filter(|_| !self.is_empty()) else { return Ok(None) };

@@ -16,6 +16,7 @@ use crate::random::{Selection, below};
 use crate::sorted_sets::exploded::Exploded;
 use crate::sorted_sets::inline::Inline;
 use crate::sorted_sets::place::{self, Place, place};
+use crate::sorted_sets::range::ScoreRange;
 
 /// One sorted set. It is empty while it is being made or taken apart.
 pub(crate) struct SortedSet<'a> {
@@ -37,6 +38,9 @@ pub(crate) type Scored = (f64, Box<[u8]>);
 
 /// Is shown a score and its member.
 pub(crate) type Show<'a> = dyn FnMut(f64, &[u8]) + 'a;
+
+/// Is shown a score and its member, says whether to go on.
+pub(crate) type Until<'a> = dyn FnMut(f64, &[u8]) -> ControlFlow<()> + 'a;
 
 /// Is shown a score and its member, may use the transaction, says whether to go on.
 pub(crate) type Each<'a> = dyn FnMut(&mut dyn HashKeyTxn, f64, &[u8]) -> Result<ControlFlow<()>, Abort> + 'a;
@@ -130,6 +134,24 @@ impl<'a> SortedSet<'a> {
         }
     }
 
+    /// Shows the members whose scores lie in a range, upwards, until `show` has seen enough. It costs one search, however many there are.
+    #[allow(dead_code, reason = "what GEOSEARCH is made of")]
+    pub(crate) fn walk_scores(&self, txn: &mut dyn HashKeyTxn, scores: &ScoreRange, show: &mut Until<'_>) -> Result<(), Abort> {
+        let Some((from, to)) = scores.places() else { return Ok(()) };
+        match &self.layout {
+            Layout::Inline(inline) => {
+                for place in inline.ranks(inline.before(&from)..inline.before(&to)) {
+                    let (score, member) = place::split(place)?;
+                    if show(score, member).is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Layout::Exploded(exploded) => exploded.walk_between(txn, &from, &to, show),
+        }
+    }
+
     /// The members with these ranks, copied.
     pub(crate) fn collect(&self, txn: &mut dyn HashKeyTxn, ranks: Range<u64>) -> Result<Vec<Scored>, Abort> {
         let mut found = Vec::new();
@@ -169,12 +191,7 @@ impl<'a> SortedSet<'a> {
     }
 
     /// Shows members, each drawn anew, `times` times or until `show` has seen enough. There is at least one.
-    pub(crate) fn random_repeated(
-        &self,
-        txn: &mut dyn HashKeyTxn,
-        times: u64,
-        show: &mut dyn FnMut(f64, &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), Abort> {
+    pub(crate) fn random_repeated(&self, txn: &mut dyn HashKeyTxn, times: u64, show: &mut Until<'_>) -> Result<(), Abort> {
         match &self.layout {
             Layout::Exploded(exploded) => exploded.random_repeated(txn, times, show),
             Layout::Inline(inline) => {

@@ -8,6 +8,9 @@ use types::txn::{Database, HashKey, HashKeyTxn, Proto, SortKeys, ValueId};
 
 use crate::coprocessor::Redis;
 use crate::memory::Memory;
+use crate::sorted_sets::range::ScoreRange;
+use crate::sorted_sets::view::SortedSet;
+use crate::sorted_sets::{read_all, write_all};
 use crate::testing::{NOW, show, words};
 use crate::varint;
 
@@ -227,7 +230,7 @@ fn damaged_bytes_are_noticed() {
     run(&mut memory, "ZADD big 1.5 b -2 a");
     for (name, key) in [("k", HashKey::new(Database(0), b"k")), ("big", HashKey::new(Database(0), b"big"))] {
         let whole = root(&memory, name.as_bytes());
-        let open = |root: Root| crate::sorted_sets::view::SortedSet::of(key, root, &limits).is_ok();
+        let open = |root: Root| SortedSet::of(key, root, &limits).is_ok();
         assert!(open(whole.clone()));
         // The last place ends with the value: a byte less is another member.
         for len in 0..whole.value.len() - 1 {
@@ -238,5 +241,56 @@ fn damaged_bytes_are_noticed() {
         let score = if name == "k" { 1 } else { 3 };
         not_a_score[score..score + 8].fill(0xff);
         assert!(!open(Root { value: not_a_score.into(), ..whole }));
+    }
+}
+
+#[test]
+fn walks_between_scores_stop_where_they_are_told_to() {
+    for limits in [Limits::DEFAULT, Limits::exploding_at(0)] {
+        let mut memory = Memory::new(NOW);
+        memory.set_limits(limits);
+        run(&mut memory, "ZADD k 1 a 2 b 2 c 3 d 4 e");
+        let key = HashKey::new(Database(0), b"k");
+        let set = SortedSet::of(key, root(&memory, b"k"), &limits).expect("it is whole");
+        let mut seen = |min: f64, max: f64, max_excluded: bool, most: usize| {
+            let mut seen = Vec::new();
+            let range = ScoreRange { min, min_excluded: false, max, max_excluded };
+            set.walk_scores(&mut memory, &range, &mut |score, member| {
+                seen.push(format!("{}{score}", member.escape_ascii()));
+                if seen.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })
+            .expect("memory does not fail");
+            seen.join(" ")
+        };
+        assert_eq!(seen(2.0, 3.0, false, 9), "b2 c2 d3");
+        assert_eq!(seen(2.0, 3.0, true, 9), "b2 c2");
+        assert_eq!(seen(-9.0, 9.0, false, 2), "a1 b2");
+        assert_eq!(seen(4.0, f64::INFINITY, false, 9), "e4");
+        assert_eq!(seen(5.0, 9.0, false, 9), "");
+        assert_eq!(seen(3.0, 1.0, false, 9), "");
+    }
+}
+
+#[test]
+fn what_is_read_whole_can_be_written_whole() {
+    for (from, to) in [(0, 1000), (1000, 0), (1000, 1000), (0, 0)] {
+        let mut memory = Memory::new(NOW);
+        memory.set_limits(Limits::exploding_at(from));
+        run(&mut memory, "ZADD k 1 a 2 b -1 c");
+        run(&mut memory, "ZADD other 7 x 8 y");
+        let (key, other) = (HashKey::new(Database(0), b"k"), HashKey::new(Database(0), b"other"));
+        let whole = root(&memory, b"k");
+        let mut items = read_all(&mut memory, &key, whole).expect("it is whole");
+        assert_eq!(items.iter().map(|(score, _)| *score).collect::<Vec<_>>(), [-1.0, 1.0, 2.0]);
+        items.reverse();
+        items.push((5.0, b"c"[..].into()));
+        let expire = Some(types::time::UnixMs(NOW.0 + 5000));
+        write_all(&mut memory, &Limits::exploding_at(to), &other, &items, expire).expect("memory does not fail");
+        assert_eq!(run(&mut memory, "ZRANGE other 0 -1 WITHSCORES"), "[\"a\", \"1\", \"b\", \"2\", \"c\", \"5\"]");
+        assert_eq!(run(&mut memory, "PTTL other"), "5000");
+        assert_eq!(root(&memory, b"other").id == 0, to > 0);
+        run(&mut memory, "ZADD other 9 z");
+        write_all(&mut memory, &Limits::exploding_at(to), &other, &[], None).expect("memory does not fail");
+        assert_eq!(run(&mut memory, "EXISTS other"), "0");
     }
 }
