@@ -18,7 +18,7 @@ fn lists_have_the_replies_of_redis() {
         let mut memory = Memory::new(server.time());
         memory.set_limits(limits);
         let mut random = Random(seed);
-        let batch: Vec<Vec<Vec<u8>>> = (0..6000).map(|_| random.list_command()).collect();
+        let batch: Vec<Vec<Vec<u8>>> = (0..3000).map(|_| random.list_command()).collect();
         for (command, theirs) in batch.iter().zip(server.replies(&batch)) {
             let ours = memory.run(&Redis, Database(0), proto, command);
             let shown: Vec<String> = command.iter().map(|word| word.escape_ascii().to_string()).collect();

@@ -37,7 +37,7 @@ impl Random {
         }
     }
 
-    fn integer(&mut self) -> Vec<u8> {
+    pub(super) fn integer(&mut self) -> Vec<u8> {
         match self.below(3) {
             0 => self.one_of(&["0", "-1", "9223372036854775807", "-9223372036854775808", "x", "", "1.0", "+1", "9223372036854775808"]),
             1 => (self.below(40) as i64 - 20).to_string().into_bytes(),

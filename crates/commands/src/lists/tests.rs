@@ -120,7 +120,7 @@ fn a_push_and_a_pop_cost_one_record_each() {
         run(&mut memory, &format!("RPUSH l {number}"));
     }
     let before = memory.elements();
-    for _ in 0..5000 {
+    for _ in 0..1000 {
         run(&mut memory, "LPUSH l x");
         assert!(memory.elements() <= before + 2, "{}", memory.elements());
         assert_eq!(run(&mut memory, "LPOP l"), "\"x\"");
@@ -133,23 +133,24 @@ fn a_push_and_a_pop_cost_one_record_each() {
 }
 
 #[test]
-fn thousands_of_insertions_at_one_place_keep_order_and_short_keys() {
+fn hundreds_of_insertions_at_one_place_keep_order_and_short_keys() {
     for (place, pivot) in [("BEFORE", "b"), ("AFTER", "a")] {
         let mut memory = exploding(1);
         run(&mut memory, "RPUSH l a b");
-        for number in 0..2000 {
+        for number in 0..600 {
             run(&mut memory, &format!("LINSERT l {place} {pivot} {number}"));
         }
-        let mut numbers: Vec<String> = (0..2000).map(|number| format!("\"{number}\"")).collect();
+        let mut numbers: Vec<String> = (0..600).map(|number| format!("\"{number}\"")).collect();
         if place == "AFTER" {
             numbers.reverse();
         }
         assert_eq!(run(&mut memory, "LRANGE l 0 -1"), format!("[\"a\", {}, \"b\"]", numbers.join(", ")));
-        assert_eq!(run(&mut memory, "LINDEX l 1000"), numbers[999]);
+        assert_eq!(run(&mut memory, "LINDEX l 300"), numbers[299]);
         let id = memory.root_of(Database(0), b"l").unwrap().id;
         let value = ValueId::of(&HashKey::new(Database(0), b"l"), id);
-        let all = elements::collect(&mut memory, value, &SortKeys::from(b"m"), usize::MAX).unwrap();
-        assert!(all.iter().all(|(key, _)| key.len() <= 2 + super::order::KEY_MAX));
+        let all = elements::collect(&mut memory, value, &SortKeys::between(b"m", b"n"), usize::MAX).unwrap();
+        assert_eq!(all.len(), 602);
+        assert!(all.iter().all(|(key, _)| key.len() <= 1 + super::order::KEY_MAX));
     }
 }
 
@@ -215,9 +216,8 @@ fn records_are_those_of_the_documentation() {
     run(&mut memory, "LPUSH l d");
     run(&mut memory, "LINSERT l BEFORE bc e");
     lines.extend(shown(&mut memory));
-    for line in lines {
-        assert!(section.contains(&line), "docs/data-model.md lacks: {line}");
-    }
+    let missing: Vec<String> = lines.into_iter().filter(|line| !section.contains(line)).collect();
+    assert!(missing.is_empty(), "docs/data-model.md lacks:\n{}", missing.join("\n"));
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -247,9 +247,9 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn a_list_is_a_vector(steps in proptest::collection::vec(step(), 1..120), entries in 1..6u32) {
+    fn a_list_is_a_vector(steps in proptest::collection::vec(step(), 1..80), entries in 1..6u32) {
         let mut memory = exploding(entries);
         let mut model: Vec<u8> = Vec::new();
         for step in &steps {
