@@ -19,8 +19,8 @@ mod lists;
 mod random;
 mod server;
 mod sets;
-mod streams;
 mod sorted_sets;
+mod streams;
 
 #[test]
 fn random_commands_have_the_replies_of_redis() {

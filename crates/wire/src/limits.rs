@@ -53,6 +53,7 @@ fn fields(limits: &Limits) -> [i64; FIELDS] {
         limits.hll_sparse_bytes.into(),
         limits.stream_node_bytes.into(),
         limits.stream_node_entries.into(),
+        limits.databases.into(),
     ]
 }
 
@@ -75,11 +76,12 @@ fn read(set: &[i64]) -> Option<Limits> {
         hll_sparse_bytes: number(9)?,
         stream_node_bytes: number(10)?,
         stream_node_entries: number(11)?,
+        databases: u16::try_from(all[12]).ok()?,
     })
 }
 
 /// Numbers of a set that this version writes.
-const FIELDS: usize = 12;
+const FIELDS: usize = 13;
 
 #[cfg(test)]
 mod tests {
@@ -87,7 +89,7 @@ mod tests {
 
     #[test]
     fn limits_come_back_and_defaults_cost_nothing() {
-        let (a, b) = (Limits::exploding_at(0), Limits { value_max: 7, stream_node_entries: 9, ..Limits::DEFAULT });
+        let (a, b) = (Limits::exploding_at(0), Limits { value_max: 7, stream_node_entries: 9, databases: 1024, ..Limits::DEFAULT });
         assert_eq!(columns([Limits::DEFAULT, Limits::DEFAULT].iter()), (Vec::new(), Vec::new()));
         let (numbers, which) = columns([a, b, a, Limits::DEFAULT].iter());
         assert_eq!((sets(&numbers).as_deref(), &which[..]), (Some(&[a, b, Limits::DEFAULT][..]), &[0, 1, 0, 2][..]));
