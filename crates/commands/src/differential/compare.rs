@@ -1,0 +1,155 @@
+//! When two replies count as the same. Bytes have to be equal except where Redis promises no order, draws lots, or tells the time.
+
+use crate::differential::reply::Reply;
+use crate::differential::template::Words;
+
+/// How the replies to a command are compared. Errors and nulls always have to be the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compare {
+    /// The same bytes.
+    Exact,
+    /// The same elements in any order.
+    Unordered,
+    /// The same pairs; in the same order if the key's value is a listpack.
+    Pairs,
+    /// The same elements; in the same order if the key's value is a listpack.
+    Parts,
+    /// Integers that are at most a minute apart: what counts from now.
+    Near,
+    /// The same word, but for layouts that Redis has since 7.2.
+    Encoding,
+    /// Elements of the value, as many as asked for: see [`crate::differential::drawn`].
+    Drawn,
+    /// A step of an iteration: the same elements if both are done with it in one.
+    Scan,
+    /// The same bytes but for times, and for fields that Redis has since 7.2.
+    Timeless,
+}
+
+/// How the replies to this command are compared.
+pub(super) fn of(command: &Words) -> Compare {
+    let has = |word: &str| command.iter().any(|argument| argument.eq_ignore_ascii_case(word.as_bytes()));
+    match command[0].to_ascii_uppercase().as_slice() {
+        b"KEYS" | b"SMEMBERS" | b"SINTER" | b"SUNION" | b"SDIFF" => Compare::Unordered,
+        b"HGETALL" => Compare::Pairs,
+        b"HKEYS" | b"HVALS" => Compare::Parts,
+        b"TTL" | b"PTTL" | b"EXPIRETIME" | b"PEXPIRETIME" => Compare::Near,
+        b"OBJECT" => Compare::Encoding,
+        b"SPOP" | b"SRANDMEMBER" | b"HRANDFIELD" | b"ZRANDMEMBER" => Compare::Drawn,
+        b"HSCAN" | b"SSCAN" | b"ZSCAN" => Compare::Scan,
+        b"XPENDING" | b"XINFO" => Compare::Timeless,
+        b"GEORADIUS" | b"GEORADIUS_RO" | b"GEORADIUSBYMEMBER" | b"GEORADIUSBYMEMBER_RO" | b"GEOSEARCH"
+            if !has("ASC") && !has("DESC") && !has("COUNT") =>
+        {
+            Compare::Unordered
+        }
+        _ => Compare::Exact,
+    }
+}
+
+/// Whether two replies to `command` count as the same; `listpack`: our value is one, so that its order is known.
+///
+/// # Panics
+/// For [`Compare::Drawn`], which needs more than the replies.
+pub(super) fn same(command: &Words, ours: &[u8], theirs: &[u8], listpack: bool) -> bool {
+    if ours == theirs {
+        return true;
+    }
+    let (ours, theirs) = (Reply::parse(ours), Reply::parse(theirs));
+    if ours.is_error() || theirs.is_error() || ours.is_null() || theirs.is_null() {
+        return false;
+    }
+    match of(command) {
+        Compare::Exact => false,
+        Compare::Unordered => sorted(&ours, 1) == sorted(&theirs, 1),
+        Compare::Pairs => !listpack && sorted(&ours, 2) == sorted(&theirs, 2),
+        Compare::Parts => !listpack && sorted(&ours, 1) == sorted(&theirs, 1),
+        Compare::Near => match (ours.integer(), theirs.integer()) {
+            (Some(ours), Some(theirs)) => ours > 0 && theirs > 0 && ours.abs_diff(theirs) <= 60_000,
+            _ => false,
+        },
+        Compare::Encoding => match (ours.text(), theirs.text()) {
+            (Some(ours), Some(theirs)) => ours == b"listpack" && theirs == b"quicklist",
+            _ => false,
+        },
+        Compare::Scan => same_scan(command, &ours, &theirs),
+        Compare::Timeless => timeless(ours) == timeless(theirs),
+        Compare::Drawn => panic!("draws are not compared by their replies"),
+    }
+}
+
+/// The kind of aggregate, and its elements in order, so many at a time.
+fn sorted(reply: &Reply, size: usize) -> Option<(u8, Vec<Vec<Reply>>)> {
+    let Reply::Many(kind, items) = reply else { return None };
+    let mut items: Vec<Vec<Reply>> = items.chunks(size).map(<[Reply]>::to_vec).collect();
+    items.sort();
+    Some((*kind, items))
+}
+
+fn same_scan(command: &Words, ours: &Reply, theirs: &Reply) -> bool {
+    let ([our_cursor, our_items], [their_cursor, their_items]) = (ours.items(), theirs.items()) else { return false };
+    let pairs = if command[0].eq_ignore_ascii_case(b"SSCAN") { 1 } else { 2 };
+    let whole = command[2] == b"0" && our_cursor.text() == Some(b"0") && their_cursor.text() == Some(b"0");
+    let (ours, theirs) = (sorted(our_items, pairs), sorted(their_items, pairs));
+    if whole { ours == theirs } else { ours.map(|(kind, _)| kind) == theirs.map(|(kind, _)| kind) }
+}
+
+/// The reply without what depends on the clock or on how Redis stores a stream, and without what is new since 7.0.
+fn timeless(reply: Reply) -> Reply {
+    let Reply::Many(kind, items) = reply else { return reply };
+    let mut kept = Vec::with_capacity(items.len());
+    let mut items = items.into_iter().map(timeless).peekable();
+    while let Some(item) = items.next() {
+        match item.text() {
+            Some(b"seen-time" | b"idle" | b"radix-tree-keys" | b"radix-tree-nodes")
+                if items.next_if(|next| next.integer().is_some()).is_some() =>
+            {
+                kept.extend([item, Reply::Line(b":time".to_vec())]);
+            }
+            Some(b"active-time" | b"inactive") if items.next_if(|next| next.integer().is_some()).is_some() => {}
+            _ => kept.push(item),
+        }
+    }
+    // A pending entry: its id, perhaps the consumer, a time, the number of deliveries.
+    let integers: Vec<bool> = kept.iter().map(|item| item.integer().is_some()).collect();
+    if matches!(integers.as_slice(), [false, true, true] | [false, false, true, true])
+        && kept[0].text().is_some_and(|id| id.contains(&b'-'))
+    {
+        let time = kept.len() - 2;
+        kept[time] = Reply::Line(b":time".to_vec());
+    }
+    Reply::Many(kind, kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::words;
+
+    #[test]
+    fn what_redis_leaves_open_is_not_a_difference_and_everything_else_is() {
+        let same = |command: &str, ours: &str, theirs: &str, listpack| same(&words(command), ours.as_bytes(), theirs.as_bytes(), listpack);
+        for (command, ours, theirs, listpack, expected) in [
+            ("GET a", "$1\r\nx\r\n", "$1\r\nx\r\n", false, true),
+            ("GET a", "$1\r\nx\r\n", "$1\r\ny\r\n", false, false),
+            ("smembers a", "*2\r\n:1\r\n:2\r\n", "*2\r\n:2\r\n:1\r\n", true, true),
+            ("SMEMBERS a", "*2\r\n:1\r\n:2\r\n", "~2\r\n:2\r\n:1\r\n", false, false),
+            ("LRANGE a 0 1", "*2\r\n:1\r\n:2\r\n", "*2\r\n:2\r\n:1\r\n", false, false),
+            ("HGETALL a", "%2\r\n:1\r\n:2\r\n:3\r\n:4\r\n", "%2\r\n:3\r\n:4\r\n:1\r\n:2\r\n", false, true),
+            ("HGETALL a", "%2\r\n:1\r\n:2\r\n:3\r\n:4\r\n", "%2\r\n:3\r\n:4\r\n:1\r\n:2\r\n", true, false),
+            ("HGETALL a", "*4\r\n:1\r\n:2\r\n:3\r\n:4\r\n", "*4\r\n:1\r\n:4\r\n:3\r\n:2\r\n", false, false),
+            ("PTTL a", ":10000\r\n", ":10002\r\n", false, true),
+            ("PTTL a", ":-1\r\n", ":10\r\n", false, false),
+            ("PTTL a", ":-1\r\n", ":-2\r\n", false, false),
+            ("PTTL a", ":10000\r\n", ":90000\r\n", false, false),
+            ("SSCAN a 0", "*2\r\n$1\r\n0\r\n*1\r\n:1\r\n", "*2\r\n$1\r\n0\r\n*1\r\n:2\r\n", false, false),
+            ("SSCAN a 0", "*2\r\n$1\r\n0\r\n*1\r\n:1\r\n", "*2\r\n$1\r\n7\r\n*0\r\n", false, true),
+            ("XPENDING a", "*4\r\n$3\r\n1-1\r\n$1\r\nc\r\n:0\r\n:1\r\n", "*4\r\n$3\r\n1-1\r\n$1\r\nc\r\n:9\r\n:1\r\n", false, true),
+            ("XPENDING a", "*4\r\n$3\r\n1-1\r\n$1\r\nc\r\n:0\r\n:1\r\n", "*4\r\n$3\r\n1-1\r\n$1\r\nc\r\n:0\r\n:2\r\n", false, false),
+            ("XINFO a", "*4\r\n$4\r\nidle\r\n:0\r\n$8\r\ninactive\r\n:1\r\n", "*2\r\n$4\r\nidle\r\n:9\r\n", false, true),
+            ("SMEMBERS a", "-ERR a\r\n", "-ERR b\r\n", false, false),
+        ] {
+            assert_eq!(same(command, ours, theirs, listpack), expected, "{command}: {ours:?} {theirs:?}");
+        }
+    }
+}

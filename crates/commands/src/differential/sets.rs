@@ -1,0 +1,27 @@
+//! Sets.
+
+use crate::differential::campaign::Type;
+
+pub(super) const TYPE: Type = Type {
+    name: "sets",
+    templates: &[
+        "14 SADD key member+",
+        "5 SREM key member+",
+        "2 SCARD key",
+        "2 SMEMBERS key",
+        "2 SISMEMBER key member",
+        "2 SMISMEMBER key member+",
+        "3 SMOVE key key member",
+        "SPOP key [number]",
+        "2 SRANDMEMBER key [number]",
+        "2 SINTER key+",
+        "2 SUNION key+",
+        "2 SDIFF key+",
+        "2 SINTERSTORE key key+",
+        "2 SUNIONSTORE key key+",
+        "2 SDIFFSTORE key key+",
+        "3 SINTERCARD #key+ [LIMIT count|FOO]",
+        "2 SSCAN key 0 {MATCH pattern|COUNT count|FOO}",
+        "SSCAN key count {MATCH pattern|COUNT count}",
+    ],
+};
