@@ -27,6 +27,8 @@ pub struct Memory {
     /// Whether the command that runs may write, and whether it did.
     writable: bool,
     changed: bool,
+    /// Elements that walks have shown.
+    visited: u64,
 }
 
 /// The elements of one value, and whose they are: using them under another slot or database is a bug.
@@ -58,6 +60,7 @@ impl Memory {
             limits: Limits::DEFAULT,
             writable: true,
             changed: false,
+            visited: 0,
         }
     }
 
@@ -109,6 +112,11 @@ impl Memory {
     /// Number of elements of all exploded values.
     pub fn elements(&self) -> usize {
         self.elements.values().map(|elements| elements.by_sort_key.len()).sum()
+    }
+
+    /// Number of elements that walks have shown since the partition was made: what they cost.
+    pub fn visited(&self) -> u64 {
+        self.visited
     }
 
     fn change(&mut self) {
@@ -263,6 +271,7 @@ impl HashKeyTxn for Memory {
         assert!(elements.owner == value, "elements of {:?} used as {value:?}", elements.owner);
         let mut range = elements.by_sort_key.range::<[u8], (Bound<&[u8]>, Bound<&[u8]>)>((keys.from, keys.to));
         while let Some((sort_key, element)) = if keys.reverse { range.next_back() } else { range.next() } {
+            self.visited += 1;
             if let ControlFlow::Break(()) = visit(sort_key, element) {
                 break;
             }

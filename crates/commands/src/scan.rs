@@ -9,6 +9,8 @@
 //! A cursor is a place in the order of keys of the whole table, so it says by itself which partition goes on, and it survives
 //! failover, moves and splits. A key that is there during the whole iteration is returned at least once (here: exactly once).
 
+pub(crate) mod members;
+
 use types::args::Args;
 use types::root::Kind;
 use types::slot::{Cursor, Slot};

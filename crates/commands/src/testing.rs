@@ -101,6 +101,7 @@ fn value(reply: &[u8]) -> (String, &[u8]) {
     match reply[0] {
         b'+' | b'-' | b':' => (text, rest),
         b'_' => ("nil".to_string(), rest),
+        b',' => (format!(",{text}"), rest),
         b'$' => match len() {
             None => ("nil".to_string(), rest),
             Some(len) => {

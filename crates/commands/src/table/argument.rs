@@ -92,6 +92,11 @@ impl Argument {
         Argument { name, kind, token: None, since: None, optional: false, multiple: false }
     }
 
+    /// It is a key of the key spec with this index.
+    pub(crate) const fn of_spec(self, index: usize) -> Argument {
+        Argument { kind: ArgumentKind::Key(index), ..self }
+    }
+
     /// It may be left out.
     pub(crate) const fn optional(self) -> Argument {
         Argument { optional: true, ..self }

@@ -5,7 +5,26 @@ use types::txn::CommandId;
 use crate::table::{Command, bitmap, connection, generic, geo, hash, hyperloglog, list, server, set, sorted_set, stream, string};
 
 /// All commands in alphabetical order.
-pub(super) static COMMANDS: [Command; COUNT] = SORTED;
+pub(super) static COMMANDS: [Command; COUNT] = {
+    let mut sorted = [Command::NEW; COUNT];
+    let mut len = 0;
+    let mut group = 0;
+    while group < GROUPS.len() {
+        let mut entry = 0;
+        while entry < GROUPS[group].len() {
+            let mut at = len;
+            while at > 0 && before(GROUPS[group][entry].name, sorted[at - 1].name) {
+                sorted[at] = sorted[at - 1];
+                at -= 1;
+            }
+            sorted[at] = GROUPS[group][entry];
+            len += 1;
+            entry += 1;
+        }
+        group += 1;
+    }
+    sorted
+};
 
 /// The command of this name in any case.
 pub(super) fn lookup(name: &[u8]) -> Option<(CommandId, &'static Command)> {
@@ -65,27 +84,6 @@ const COUNT: usize = {
     count
 };
 
-const SORTED: [Command; COUNT] = {
-    let mut sorted = [Command::NEW; COUNT];
-    let mut len = 0;
-    let mut group = 0;
-    while group < GROUPS.len() {
-        let mut entry = 0;
-        while entry < GROUPS[group].len() {
-            let mut at = len;
-            while at > 0 && before(GROUPS[group][entry].name, sorted[at - 1].name) {
-                sorted[at] = sorted[at - 1];
-                at -= 1;
-            }
-            sorted[at] = GROUPS[group][entry];
-            len += 1;
-            entry += 1;
-        }
-        group += 1;
-    }
-    sorted
-};
-
 /// Id of the first subcommand of each command. One without subcommands has that of the next container, which `by_id` skips.
 static FIRST_SUBCOMMAND: [u16; COUNT] = {
     let mut first = [0; COUNT];
@@ -93,7 +91,7 @@ static FIRST_SUBCOMMAND: [u16; COUNT] = {
     let mut index = 0;
     while index < COUNT {
         first[index] = next as u16;
-        next += SORTED[index].subcommands.len();
+        next += COMMANDS[index].subcommands.len();
         index += 1;
     }
     first
@@ -105,7 +103,7 @@ static BUCKETS: [u16; 1024] = {
     let mut buckets = [EMPTY; 1024];
     let mut index = 0;
     while index < COUNT {
-        let mut at = hash(SORTED[index].name.as_bytes());
+        let mut at = hash(COMMANDS[index].name.as_bytes());
         while buckets[at % 1024] != EMPTY {
             at += 1;
         }

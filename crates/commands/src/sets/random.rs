@@ -1,0 +1,201 @@
+//! SPOP and SRANDMEMBER: members by chance, each with the same.
+
+use std::ops::ControlFlow;
+
+use resp::{number, reply};
+use types::txn::{Abort, HashKey, ValueId};
+
+use crate::hashed;
+use crate::program::{NOT_AN_INTEGER, Program, Stop};
+use crate::random::{Selection, below};
+use crate::sets::builder::Builder;
+use crate::sets::view::{Member, Set, damaged};
+
+/// SPOP: removes a member, or `count` different ones, and answers them.
+pub(crate) fn spop(p: &mut Program<'_>) -> Result<(), Stop> {
+    let key = p.key(1);
+    if p.args().len() == 2 {
+        return pop_one(p, &key);
+    }
+    let count = number::parse_integer(p.args().at(2)).and_then(|count| u64::try_from(count).ok());
+    let count = count.filter(|_| p.args().len() == 3).ok_or_else(|| refused(p, "ERR value is out of range, must be positive"))?;
+    let set = Set::open(p, &key)?;
+    let popped = set.as_ref().map_or(0, |set| set.len()).min(count);
+    reply::set(p.out, p.proto(), popped as usize);
+    match set {
+        Some(set) if popped == set.len() => {
+            set.visit(p.txn, &mut |member| answer(p.out, member))?;
+            p.txn.delete_root(&key)?;
+        }
+        Some(set) if popped > 0 => match set.exploded() {
+            None => pop_inline(p, &key, set, popped)?,
+            Some(elements) if hashed::is_few(popped, set.len()) => pop_drawn(p, &key, set, elements, popped)?,
+            Some(elements) if (set.len() - popped).saturating_mul(LEFT_FACTOR) > popped => pop_walking(p, &key, set, elements, popped)?,
+            Some(_) => keep_rest(p, &key, &set, popped)?,
+        },
+        _ => {}
+    }
+    Ok(())
+}
+
+/// SRANDMEMBER: a member; `count` different ones; or, with a negative count, so many draws that know nothing of each other.
+pub(crate) fn srandmember(p: &mut Program<'_>) -> Result<(), Stop> {
+    let key = p.key(1);
+    if p.args().len() == 2 {
+        match Set::open(p, &key)? {
+            Some(set) => {
+                let member = set.random(p.txn)?;
+                p.bulk(&member);
+            }
+            None => p.null(),
+        }
+        return Ok(());
+    }
+    let count = number::parse_integer(p.args().at(2)).filter(|_| p.args().len() == 3).ok_or_else(|| refused(p, NOT_AN_INTEGER))?;
+    if count == i64::MIN {
+        return Err(Stop::refused("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"));
+    }
+    match Set::open(p, &key)? {
+        Some(set) if count > 0 => distinct(p, &set, count.unsigned_abs())?,
+        Some(set) if count < 0 => repeated(p, &set, count.unsigned_abs())?,
+        _ => reply::array(p.out, 0),
+    }
+    Ok(())
+}
+
+/// More arguments than the command has are a syntax error, whatever the count is.
+fn refused(p: &Program<'_>, text: &'static str) -> Stop {
+    if p.args().len() > 3 { Stop::syntax() } else { Stop::refused(text) }
+}
+
+fn pop_one(p: &mut Program<'_>, key: &HashKey<'_>) -> Result<(), Stop> {
+    let Some(mut set) = Set::open(p, key)? else {
+        p.null();
+        return Ok(());
+    };
+    let member = set.random(p.txn)?;
+    match set.exploded() {
+        Some(_) => set.remove_element(p.txn, &member)?,
+        None => _ = set.remove(p.txn, &member)?,
+    }
+    set.save(p.txn, key)?;
+    p.bulk(&member);
+    Ok(())
+}
+
+/// Some of an inline set.
+fn pop_inline(p: &mut Program<'_>, key: &HashKey<'_>, mut set: Set, popped: u64) -> Result<(), Abort> {
+    let mut selection = Selection::new(p.txn, popped, set.len());
+    let mut chosen = Vec::with_capacity(popped as usize);
+    set.visit(p.txn, &mut |member| {
+        if selection.takes_next() {
+            chosen.push(Member::from_slice(member));
+        }
+        ControlFlow::Continue(())
+    })?;
+    for member in &chosen {
+        set.remove(p.txn, member)?;
+        p.bulk(member);
+    }
+    set.save(p.txn, key)
+}
+
+/// A few of many: drawn one by one.
+fn pop_drawn(p: &mut Program<'_>, key: &HashKey<'_>, mut set: Set, elements: ValueId, popped: u64) -> Result<(), Abort> {
+    let mut chosen = Vec::with_capacity(popped as usize);
+    hashed::random_distinct(p.txn, elements, set.len(), popped, &mut |member, _| chosen.push(Member::from_slice(member)))?;
+    for member in &chosen {
+        set.remove_element(p.txn, member)?;
+        p.bulk(member);
+    }
+    set.save(p.txn, key)
+}
+
+/// Many of many: a walk passes all and removes the chosen ones.
+fn pop_walking(p: &mut Program<'_>, key: &HashKey<'_>, mut set: Set, elements: ValueId, popped: u64) -> Result<(), Abort> {
+    let mut selection = Selection::new(p.txn, popped, set.len());
+    let mut walk = hashed::Walk::new(elements);
+    while selection.wanted() > 0 {
+        let step = walk.step(p.txn)?;
+        if step.is_empty() {
+            return Err(damaged());
+        }
+        for found in &step {
+            if selection.takes_next() {
+                set.remove_element(p.txn, found.member())?;
+                p.bulk(found.member());
+            }
+        }
+    }
+    set.save(p.txn, key)
+}
+
+/// Nearly all: what is left is less to write than what is removed, so the set is made anew of it.
+fn keep_rest(p: &mut Program<'_>, key: &HashKey<'_>, set: &Set, popped: u64) -> Result<(), Abort> {
+    let mut selection = Selection::new(p.txn, popped, set.len());
+    let mut rest = Builder::new(p.limits(), key, false);
+    let out = &mut *p.out;
+    set.each(p.txn, &mut |txn, member| {
+        if selection.takes_next() {
+            reply::bulk(out, member);
+        } else {
+            rest.add(txn, member);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    rest.finish(p.txn, set.expire())?;
+    Ok(())
+}
+
+fn distinct(p: &mut Program<'_>, set: &Set, count: u64) -> Result<(), Abort> {
+    let count = count.min(set.len());
+    reply::array(p.out, count as usize);
+    if count == set.len() {
+        return set.visit(p.txn, &mut |member| answer(p.out, member));
+    }
+    if let Some(elements) = set.exploded() {
+        return hashed::random_distinct(p.txn, elements, set.len(), count, &mut |member, _| reply::bulk(p.out, member));
+    }
+    let mut selection = Selection::new(p.txn, count, set.len());
+    set.visit(p.txn, &mut |member| if selection.takes_next() { answer(p.out, member) } else { ControlFlow::Continue(()) })
+}
+
+/// The reply can be longer than the set by any factor, so it has a bound of its own.
+fn repeated(p: &mut Program<'_>, set: &Set, times: u64) -> Result<(), Stop> {
+    let start = p.out.len();
+    let max = usize::try_from(p.limits().value_max).unwrap_or(usize::MAX);
+    reply::array(p.out, usize::try_from(times).unwrap_or(usize::MAX));
+    let out = &mut *p.out;
+    let mut show = |member: &[u8]| {
+        reply::bulk(out, member);
+        if out.len() - start <= max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    match set.exploded() {
+        Some(elements) => hashed::random_repeated(p.txn, elements, set.len(), times, &mut |member, _| show(member))?,
+        None => {
+            let mut members = Vec::with_capacity(set.len() as usize);
+            set.visit(p.txn, &mut |member| {
+                members.push(Member::from_slice(member));
+                ControlFlow::Continue(())
+            })?;
+            for _ in 0..times {
+                if show(&members[below(p.txn, set.len()) as usize]).is_break() {
+                    break;
+                }
+            }
+        }
+    }
+    if p.out.len() - start > max {
+        p.out.truncate(start);
+        return Err(Stop::refused("ERR the reply would be longer than proto-max-bulk-len"));
+    }
+    Ok(())
+}
+
+fn answer(out: &mut Vec<u8>, member: &[u8]) -> ControlFlow<()> {
+    reply::bulk(out, member);
+    ControlFlow::Continue(())
+}
+
+/// SPOP makes a set anew if what it removes is so many times what is left, or more: as Redis does.
+const LEFT_FACTOR: u64 = 5;
