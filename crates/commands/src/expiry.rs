@@ -1,8 +1,10 @@
 //! When keys cease to exist: EXPIRE and its relatives, TTL and its relatives, PERSIST.
 
-use types::root::Root;
+use types::root::{Kind, Root};
 use types::time::UnixMs;
+use types::txn::{Abort, HashKey};
 
+use crate::hashes::lifetime;
 use crate::program::{Program, Stop};
 
 /// EXPIRE: seconds from now.
@@ -48,13 +50,22 @@ pub(crate) fn pexpiretime(p: &mut Program<'_>) -> Result<(), Stop> {
 /// PERSIST: the key lives for ever.
 pub(crate) fn persist(p: &mut Program<'_>) -> Result<(), Stop> {
     let key = p.key(1);
-    let root = p.live(&key)?.filter(|root| root.expire.is_some());
-    let changed = root.is_some();
-    if let Some(root) = root {
-        p.txn.put_root(&key, Root { expire: None, ..root })?;
+    let (root, expire) = live(p, &key)?;
+    if let Some(root) = root.filter(|_| expire.is_some()) {
+        p.txn.put_root(&key, with(root, None)?)?;
     }
-    p.integer(i64::from(changed));
+    p.integer(i64::from(expire.is_some()));
     Ok(())
+}
+
+/// When the key of a root expires. Of a hash the root's `expire` may be another time: when its last field goes.
+pub(crate) fn of(root: &Root) -> Result<Option<UnixMs>, Abort> {
+    if root.kind == Kind::Hash { lifetime::own(root) } else { Ok(root.expire) }
+}
+
+/// The root of a key that expires at `expire`, see [`of`].
+pub(crate) fn with(root: Root, expire: Option<UnixMs>) -> Result<Root, Abort> {
+    if root.kind == Kind::Hash { lifetime::with_own(root, expire) } else { Ok(Root { expire, ..root }) }
 }
 
 /// What a number of time units counts.
@@ -99,24 +110,25 @@ fn set(p: &mut Program<'_>, unit: Unit, base: Base) -> Result<(), Stop> {
     let now = p.txn.now();
     let at = time(number, unit, base, now).ok_or_else(|| invalid_time(p))?;
     let key = p.key(1);
-    let Some(root) = p.live(&key)?.filter(|root| condition.allows(root.expire, at)) else {
+    let (root, old) = live(p, &key)?;
+    let Some(root) = root.filter(|_| condition.allows(old, at)) else {
         p.integer(0);
         return Ok(());
     };
     if at <= now {
         p.txn.delete_root(&key)?;
     } else {
-        p.txn.put_root(&key, Root { expire: Some(at), ..root })?;
+        p.txn.put_root(&key, with(root, Some(at))?)?;
     }
     p.integer(1);
     Ok(())
 }
 
 fn tell(p: &mut Program<'_>, unit: Unit, base: Base) -> Result<(), Stop> {
-    let answer = match p.live(&p.key(1))? {
-        None => NO_KEY,
-        Some(Root { expire: None, .. }) => NO_EXPIRY,
-        Some(Root { expire: Some(at), .. }) => {
+    let answer = match live(p, &p.key(1))? {
+        (None, _) => NO_KEY,
+        (Some(_), None) => NO_EXPIRY,
+        (Some(_), Some(at)) => {
             let ms = match base {
                 Base::Now => at.0.saturating_sub(p.txn.now().0).max(0),
                 Base::Epoch => at.0,
@@ -129,6 +141,13 @@ fn tell(p: &mut Program<'_>, unit: Unit, base: Base) -> Result<(), Stop> {
     };
     p.integer(answer);
     Ok(())
+}
+
+/// The root of a key, if it exists, and when the key expires.
+fn live(p: &mut Program<'_>, key: &HashKey<'_>) -> Result<(Option<Root>, Option<UnixMs>), Abort> {
+    let root = p.live(key)?;
+    let expire = root.as_ref().map(of).transpose()?.flatten();
+    Ok((root, expire))
 }
 
 /// NX, XX, GT, LT: what has to hold for an expiry to be set.

@@ -5,7 +5,7 @@ use types::root::{Kind, Root};
 use types::time::UnixMs;
 use types::txn::{Abort, HashKey};
 
-use crate::expiry::{Base, Unit};
+use crate::expiry::{self, Base, Unit};
 use crate::program::{Program, Stop};
 use crate::strings::options::{Condition, Lifetime, Options};
 
@@ -35,7 +35,7 @@ pub(crate) fn set(p: &mut Program<'_>) -> Result<(), Stop> {
             return Ok(());
         }
         if options.lifetime == Lifetime::Keep {
-            expire = old.and_then(|old| old.expire);
+            expire = old.as_ref().map(expiry::of).transpose()?.flatten();
         }
     }
     put(p, &key, p.value_at(2), expire)?;

@@ -1,0 +1,227 @@
+//! Records: what is written where, what damage does, and how expired fields go.
+
+use bytes::Bytes;
+use types::args::Args;
+use types::limits::Limits;
+use types::root::{Kind, Root};
+use types::time::UnixMs;
+use types::txn::{Abort, Call, Coprocessor, Database, HashKey, HashKeyTxn, Proto, SortKeys, ValueId};
+
+use crate::coprocessor::Redis;
+use crate::elements;
+use crate::hashes::exploded::PURGE;
+use crate::hashes::items::{Item, read_all, write_all};
+use crate::hashes::{PLAIN, TIMED};
+use crate::memory::Memory;
+use crate::testing::{NOW, show, words};
+
+const DB: Database = Database(0);
+
+fn run(memory: &mut Memory, line: &str) -> String {
+    show(&memory.run(&Redis, DB, Proto::Resp2, words(line)))
+}
+
+fn memory(entries: u32) -> Memory {
+    let mut memory = Memory::new(NOW);
+    memory.set_limits(Limits { hash_entries: entries, ..Limits::DEFAULT });
+    memory
+}
+
+/// What docs/data-model.md shows is what is written.
+#[test]
+fn the_data_model_is_documented() {
+    let docs = include_str!("../../../../../docs/data-model.md");
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+    let shown = |memory: &Memory| {
+        let root = memory.root_of(DB, b"user").unwrap();
+        let expire = root.expire.map_or(String::new(), |at| format!(", expiry {at}"));
+        format!("encoding {}{expire}, id {}, count {}, value {}", root.encoding, root.id, root.count, hex(&root.value))
+    };
+    let mut memory = memory(128);
+    let mut missing = false;
+    let mut check = |memory: &mut Memory, line: &str| {
+        run(memory, line);
+        let expected = format!("{line:<40}{}", shown(memory));
+        println!("{expected}");
+        missing |= !docs.lines().any(|line| line == expected);
+    };
+    check(&mut memory, "HSET user name ann age 7");
+    check(&mut memory, "HPEXPIREAT user 2000000 FIELDS 1 age");
+    check(&mut memory, "HPEXPIREAT user 3000000 FIELDS 1 name");
+    memory.set_limits(Limits { hash_entries: 2, ..Limits::DEFAULT });
+    check(&mut memory, "HSET user city rome");
+    check(&mut memory, "HDEL user city");
+    let value = ValueId::of(&HashKey::new(DB, b"user"), memory.root_of(DB, b"user").unwrap().id);
+    let found = elements::collect(&mut memory, value, &SortKeys::from(b""), usize::MAX).unwrap();
+    assert_eq!(found.len(), 4);
+    for (sort_key, element) in found {
+        let expected = format!("{:<56}-> {}", hex(&sort_key), hex(&element));
+        println!("{expected}");
+        missing |= !docs.lines().any(|line| line.trim() == expected.trim());
+    }
+    assert!(!missing, "the lines above have to stand in docs/data-model.md");
+}
+
+#[test]
+fn a_command_removes_what_has_expired_and_not_too_much_at_once() {
+    let fields = 2 * PURGE + 10;
+    let mut memory = memory(0);
+    run(&mut memory, "HSET h stays 1");
+    for field in 0..fields {
+        run(&mut memory, &format!("HSETEX h PX {} FIELDS 1 f{field} 1", 1 + field % 7));
+    }
+    assert_eq!(memory.elements(), 2 * fields + 1);
+    memory.set_now(UnixMs(NOW.0 + 8));
+    for line in ["HLEN h", "HRANDFIELD h -2", "HSCAN h 0 COUNT 10000", "HGETALL h"] {
+        run(&mut memory, line);
+    }
+    assert_eq!(run(&mut memory, "HLEN h"), "1", "reads count right and remove nothing");
+    assert_eq!(memory.elements(), 2 * fields + 1);
+    run(&mut memory, "HSETNX h stays 2");
+    assert_eq!(memory.elements(), 2 * (fields - PURGE) + 1, "a write removes some, although it changes nothing itself");
+    assert_eq!(run(&mut memory, "HLEN h"), "1");
+    run(&mut memory, "HINCRBY h stays 1");
+    run(&mut memory, "HDEL h nothing");
+    assert_eq!(memory.elements(), 1);
+    assert_eq!(run(&mut memory, "HGETALL h"), r#"["stays", "2"]"#);
+}
+
+#[test]
+fn the_sweep_of_keys_takes_a_hash_whose_fields_are_all_gone() {
+    for entries in [0, 128] {
+        let mut memory = memory(entries);
+        run(&mut memory, "HSET h a 1 b 2");
+        run(&mut memory, "HPEXPIRE h 10 FIELDS 1 a");
+        run(&mut memory, "HPEXPIRE h 20 FIELDS 1 b");
+        memory.set_now(UnixMs(NOW.0 + 20));
+        let sweep = |memory: &mut Memory| show(&memory.call(&Redis, &Redis.sweep(10)));
+        assert_eq!(sweep(&mut memory), "0");
+        memory.set_now(UnixMs(NOW.0 + 21));
+        assert_eq!(sweep(&mut memory), "1");
+        assert_eq!((run(&mut memory, "DBSIZE"), memory.elements()), ("0".to_string(), 0));
+    }
+}
+
+#[test]
+fn reads_do_not_wade_through_what_was_removed() {
+    let mut memory = memory(0);
+    for field in 0..6000 {
+        run(&mut memory, &format!("HSET h f{field} 1"));
+    }
+    let id = memory.root_of(DB, b"h").unwrap().id;
+    for field in 100..5999 {
+        run(&mut memory, &format!("HDEL h f{field}"));
+    }
+    assert_ne!(memory.root_of(DB, b"h").unwrap().id, id, "what is left has moved");
+    assert_eq!(memory.elements(), 101);
+    assert_eq!(run(&mut memory, "HLEN h"), "101");
+    assert_eq!(run(&mut memory, "HMGET h f0 f99 f100 f5999"), r#"["1", "1", nil, "1"]"#);
+}
+
+#[test]
+fn an_index_entry_that_is_not_the_last_costs_no_search() {
+    let mut memory = memory(0);
+    for field in 0..100 {
+        run(&mut memory, &format!("HSETEX h PX {} FIELDS 1 f{field} 1", 1000 + field));
+    }
+    let before = memory.visited();
+    run(&mut memory, "HDEL h f50");
+    assert_eq!(memory.visited(), before);
+    run(&mut memory, "HDEL h f0");
+    run(&mut memory, "HDEL h f99");
+    assert_eq!(memory.visited(), before + 2, "the first and the last are looked for where they lie");
+}
+
+#[test]
+fn a_hash_is_read_and_written_as_a_whole() {
+    let item = |field: &'static str, value: &'static str, expire: Option<i64>| Item {
+        field: Bytes::from_static(field.as_bytes()),
+        value: Bytes::from_static(value.as_bytes()),
+        expire: expire.map(|after| UnixMs(NOW.0 + after)),
+    };
+    for entries in [0, 1, 128] {
+        let mut memory = memory(entries);
+        let limits = Limits { hash_entries: entries, ..Limits::DEFAULT };
+        let key = HashKey::new(DB, b"h");
+        run(&mut memory, "SET h x EX 100");
+        let items = [item("a", "1", Some(10)), item("gone", "2", Some(-1)), item("b", "3", None)];
+        write_all(&mut memory, &limits, &key, &items, Some(UnixMs(NOW.0 + 50))).unwrap();
+        let root = memory.root_of(DB, b"h").unwrap().clone();
+        assert_eq!((root.kind, root.encoding, root.id == 0, root.count), (Kind::Hash, TIMED, entries == 128, 2));
+        let mut read = read_all(&mut memory, &key, &root).unwrap();
+        read.sort_by(|a, b| a.field.cmp(&b.field));
+        assert_eq!(read, [items[0].clone(), items[2].clone()]);
+        assert_eq!(run(&mut memory, "PTTL h"), "50");
+        run(&mut memory, "DEL other"); // a command that may write
+        write_all(&mut memory, &limits, &key, &items[2..], None).unwrap();
+        assert_eq!((run(&mut memory, "HGETALL h"), run(&mut memory, "PTTL h")), (r#"["b", "3"]"#.to_string(), "-1".to_string()));
+        assert_eq!(memory.root_of(DB, b"h").unwrap().encoding, PLAIN);
+        run(&mut memory, "DEL other");
+        write_all(&mut memory, &limits, &key, &items[1..2], None).unwrap();
+        assert_eq!((run(&mut memory, "EXISTS h"), memory.elements()), ("0".to_string(), 0));
+    }
+}
+
+/// Whatever the bytes of a root or an element are, a command answers or says that they are damaged.
+#[test]
+fn damage_is_found_and_panics_nowhere() {
+    let commands = [
+        "HGET h a",
+        "HGETALL h",
+        "HLEN h",
+        "HRANDFIELD h 2",
+        "HRANDFIELD h -2",
+        "HSCAN h 0",
+        "HSET h a 1",
+        "HDEL h a",
+        "HPEXPIRE h 10 FIELDS 1 a",
+        "HPERSIST h FIELDS 1 a",
+        "TTL h",
+        "PEXPIRE h 10",
+        "PERSIST h",
+        "OBJECT ENCODING h",
+    ];
+    let values: [&[u8]; 9] = [
+        b"",
+        b"\x00",
+        b"\x01",
+        b"\x00\x01",
+        b"\x05ab",
+        b"\x00\x05\x01a\x01",
+        b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+        b"\x00\x00\x09\x01\x01",
+        b"\x00\x01\x01a\x01b",
+    ];
+    let mut damaged = 0;
+    for id in [0, 1] {
+        for encoding in [PLAIN, TIMED] {
+            for value in values {
+                for line in commands {
+                    let mut memory = memory(128);
+                    memory.next_id();
+                    let root = Root { id, encoding, count: 1, ..Root::inline(Kind::Hash, Bytes::copy_from_slice(value)) };
+                    let key = HashKey::new(DB, b"h");
+                    memory.put_root(&key, root).unwrap();
+                    if id == 1 {
+                        let hash = [b"m".as_slice(), &types::slot::hash48(b"a").to_be_bytes()[2..], b"a"].concat();
+                        memory.put(ValueId::of(&key, 1), &hash, Bytes::from_static(b"\xff"));
+                        memory.put(ValueId::of(&key, 1), b"x", Bytes::new());
+                    }
+                    damaged += u32::from(aborts(&mut memory, line));
+                }
+            }
+        }
+    }
+    assert!(damaged > 100, "only {damaged} of them were damaged");
+}
+
+fn aborts(memory: &mut Memory, line: &str) -> bool {
+    let args = Args::copied(words(line));
+    let command = Redis.resolve(&args).unwrap();
+    let call = Call { command, database: DB, proto: Proto::Resp2, args, limits: Limits::DEFAULT };
+    match Redis.execute(memory, &call, &mut Vec::new()) {
+        Ok(()) => false,
+        Err(Abort::Storage(text)) => text.contains("damaged"),
+        Err(other) => panic!("{other}"),
+    }
+}
