@@ -139,6 +139,8 @@ const SUBCOMMANDS: &[(&str, &str)] = &[
     ("config", "get help resetstat rewrite set"),
     ("memory", "doctor help malloc-stats purge stats usage"),
     ("object", "encoding freq help idletime refcount"),
+    ("xgroup", "create createconsumer delconsumer destroy help setid"),
+    ("xinfo", "consumers groups help stream"),
 ];
 
 #[cfg(test)]

@@ -37,6 +37,10 @@ impl Coprocessor for Redis {
                 resp::reply::error(reply, &text);
                 Ok(())
             }
+            Err(Stop::RefusedBytes(text)) => {
+                resp::reply::error_bytes(reply, &text);
+                Ok(())
+            }
             Err(Stop::Aborted(abort)) => Err(abort),
         }
     }

@@ -35,6 +35,7 @@ mod server;
 mod sets;
 mod shrink;
 mod sorted_sets;
+mod stream_nodes;
 mod streams;
 mod strings;
 mod template;

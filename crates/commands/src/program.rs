@@ -34,6 +34,8 @@ pub(crate) struct Program<'a> {
 pub(crate) enum Stop {
     /// The client gets this error; nothing was written.
     Refused(Cow<'static, str>),
+    /// The same; the error quotes what the client sent, which need not be UTF-8.
+    RefusedBytes(Vec<u8>),
     /// The evaluation is void.
     Aborted(Abort),
 }

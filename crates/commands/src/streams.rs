@@ -1,4 +1,36 @@
 //! Stream commands, and how a stream lies in records.
+//!
+//! ```text
+//!   range  read  add  trim  edit        admin  ack  claim  info  dump        the commands
+//!         │                                  │
+//!         ▼                                  ▼
+//!      stream: head and entries        group: groups, consumers, what is pending
+//!         └────────────────┬─────────────────┘
+//!              id  record  node  keys                                        ids, bytes, node bounds, sort keys
+//! ```
+//! A stream is always exploded: its root holds the [`stream::Head`], everything else is an element. An empty stream is a key like any other.
+
+pub(crate) mod ack;
+pub(crate) mod add;
+pub(crate) mod admin;
+pub(crate) mod claim;
+#[cfg_attr(not(test), expect(dead_code, reason = "DUMP, RESTORE and COPY are not there yet"))]
+pub(crate) mod dump;
+pub(crate) mod edit;
+pub(crate) mod info;
+pub(crate) mod range;
+pub(crate) mod read;
+pub(crate) mod trim;
+
+mod group;
+mod id;
+mod keys;
+mod node;
+mod record;
+mod stream;
+
+#[cfg(test)]
+pub(crate) mod tests;
 
 use types::root::Root;
 
