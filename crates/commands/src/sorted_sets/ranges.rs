@@ -112,9 +112,9 @@ impl<'a> Query<'a> {
                     limit = Limit { offset: p.integer_at(at + 1)?, count: p.integer_at(at + 2)? };
                     at += 2;
                 }
-                o if o.eq_ignore_ascii_case(b"rev") && form.reverse.is_none() => reverse = Some(true),
-                o if o.eq_ignore_ascii_case(b"bylex") && form.by.is_none() => by = Some(By::Lex),
-                o if o.eq_ignore_ascii_case(b"byscore") && form.by.is_none() => by = Some(By::Score),
+                o if o.eq_ignore_ascii_case(b"rev") && reverse.is_none() => reverse = Some(true),
+                o if o.eq_ignore_ascii_case(b"bylex") && by.is_none() => by = Some(By::Lex),
+                o if o.eq_ignore_ascii_case(b"byscore") && by.is_none() => by = Some(By::Score),
                 _ => return Err(Stop::syntax()),
             }
             at += 1;
