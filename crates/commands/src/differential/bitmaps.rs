@@ -25,4 +25,5 @@ pub(super) const TYPE: Type = Type {
         "GETRANGE key index index",
         "STRLEN key",
     ],
+    ..Type::NEW
 };

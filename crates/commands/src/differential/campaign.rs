@@ -20,6 +20,12 @@ use crate::table;
 pub(super) struct Type {
     pub(super) name: &'static str,
     pub(super) templates: &'static [&'static str],
+    /// The command, if any, that has to come before one so that versions of Redis do not differ about it.
+    pub(super) before: fn(&Words) -> Option<Words>,
+}
+
+impl Type {
+    pub(super) const NEW: Type = Type { name: "", templates: &[], before: |_| None };
 }
 
 /// Compares a type's commands, mixed with those of all keys.
@@ -56,7 +62,7 @@ pub(super) fn run(kind: &Type, seed: u64, commands: u64, run: Run) -> Option<Cam
     let mut campaign = Campaign { commands: 0, answered: BTreeMap::new(), reports: Vec::new() };
     let mut blamed = BTreeSet::new();
     for seed in seed.. {
-        let sequence = Sequence::random(&templates, seed);
+        let sequence = Sequence::random(&templates, kind.before, seed);
         let outcome = sequence.run(&mut server, run, &mut |command, theirs| {
             campaign.commands += 1;
             if !theirs.starts_with(b"-") {
@@ -220,7 +226,7 @@ mod tests {
     #[test]
     fn a_sequence_depends_on_its_seed_alone() {
         let templates = Templates::parse(strings::TYPE.templates);
-        assert_eq!(Sequence::random(&templates, 5).steps, Sequence::random(&templates, 5).steps);
-        assert_ne!(Sequence::random(&templates, 5).steps, Sequence::random(&templates, 6).steps);
+        assert_eq!(Sequence::random(&templates, |_| None, 5).steps, Sequence::random(&templates, |_| None, 5).steps);
+        assert_ne!(Sequence::random(&templates, |_| None, 5).steps, Sequence::random(&templates, |_| None, 6).steps);
     }
 }

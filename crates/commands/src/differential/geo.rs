@@ -22,4 +22,5 @@ pub(super) const TYPE: Type = Type {
         "ZREM key member+",
         "ZRANGE key index index WITHSCORES",
     ],
+    ..Type::NEW
 };

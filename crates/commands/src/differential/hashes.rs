@@ -24,4 +24,5 @@ pub(super) const TYPE: Type = Type {
         "2 HSCAN key 0 {MATCH pattern|COUNT count|FOO}",
         "HSCAN key count {MATCH pattern|COUNT count}",
     ],
+    ..Type::NEW
 };

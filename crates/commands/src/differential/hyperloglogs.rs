@@ -15,4 +15,5 @@ pub(super) const TYPE: Type = Type {
         "STRLEN key",
         "SETRANGE key place value",
     ],
+    ..Type::NEW
 };

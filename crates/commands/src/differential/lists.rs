@@ -28,4 +28,5 @@ pub(super) const TYPE: Type = Type {
         "2 RPOPLPUSH key key",
         "3 LMPOP #key+ (LEFT|RIGHT|FOO) [COUNT count]",
     ],
+    ..Type::NEW
 };

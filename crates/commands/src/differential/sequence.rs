@@ -9,7 +9,7 @@ use types::root::Kind;
 use types::txn::{Database, Proto};
 
 use crate::coprocessor::Redis;
-use crate::differential::compare::{self, Compare};
+use crate::differential::compare::{self, Compare, Value};
 use crate::differential::drawn;
 use crate::differential::random::Random;
 use crate::differential::reply::Reply;
@@ -33,6 +33,8 @@ pub(super) enum Step {
 #[derive(Debug, Clone)]
 pub(super) struct Sequence {
     pub(super) proto: Proto,
+    /// The command, if any, that both run before one, so that versions of Redis do not differ about it.
+    before: fn(&Words) -> Option<Words>,
     pub(super) steps: Vec<Step>,
 }
 
@@ -82,7 +84,7 @@ pub(super) fn quiet_panics() {
 
 impl Sequence {
     /// The sequence of this seed: its protocol, its layout and its commands follow from it.
-    pub(super) fn random(templates: &Templates, seed: u64) -> Sequence {
+    pub(super) fn random(templates: &Templates, before: fn(&Words) -> Option<Words>, seed: u64) -> Sequence {
         let mut random = Random::of_sequence(seed);
         let proto = if seed.is_multiple_of(2) { Proto::Resp2 } else { Proto::Resp3 };
         let layouts = [Some(0), Some(1), Some(3), None];
@@ -95,7 +97,7 @@ impl Sequence {
             }
             steps.push(Step::Command(templates.draw(&mut random)));
         }
-        Sequence { proto, steps }
+        Sequence { proto, before, steps }
     }
 
     /// Runs the sequence on empty stores.
@@ -103,25 +105,24 @@ impl Sequence {
         server.replies(&[command("FLUSHALL")]);
         server.hello(self.proto);
         let memory = Memory::new(server.time());
-        let mut sides = Sides { server, memory, proto: self.proto, run, told, batch: Vec::new(), done: 0 };
+        let mut sides = Sides { server, memory, proto: self.proto, run, told, batch: Vec::new(), step: 0 };
+        sides.explode(None);
         for (index, step) in self.steps.iter().enumerate() {
+            sides.step = index + 1;
             match step {
                 Step::Command(command) => {
-                    sides.batch.push(command.clone());
-                    if compare::of(command) == Compare::Drawn || sides.batch.len() == BATCH {
+                    (self.before)(command).into_iter().chain([command.clone()]).for_each(|command| sides.push(command));
+                    if compare::of(command) == Compare::Drawn || sides.batch.len() >= BATCH {
                         sides.flush()?;
-                        sides.done = index + 1;
                     }
                 }
                 Step::Explode(entries) => {
                     sides.flush()?;
-                    sides.done = index + 1;
                     sides.explode(*entries);
                 }
             }
         }
         sides.flush()?;
-        sides.done = self.steps.len();
         sides.compare_state()
     }
 }
@@ -134,22 +135,25 @@ struct Sides<'a> {
     run: Run,
     /// Is told every command with Redis' reply.
     told: &'a mut dyn FnMut(&Words, &[u8]),
-    batch: Vec<Words>,
-    /// Steps that have run.
-    done: usize,
+    /// The commands, each with the number of steps up to it.
+    batch: Vec<(usize, Words)>,
+    step: usize,
 }
 
 impl Sides<'_> {
+    fn push(&mut self, command: Words) {
+        self.batch.push((self.step, command));
+    }
+
     fn flush(&mut self) -> Result<(), Box<Mismatch>> {
-        let batch = std::mem::take(&mut self.batch);
+        let (steps, batch): (Vec<usize>, Vec<Words>) = std::mem::take(&mut self.batch).into_iter().unzip();
         if batch.is_empty() {
             return Ok(());
         }
         let (now, replies) = self.server.timed_replies(&batch);
         self.memory.set_now(now);
-        for (index, (command, theirs)) in batch.into_iter().zip(replies).enumerate() {
+        for (steps, (command, theirs)) in steps.into_iter().zip(batch.into_iter().zip(replies)) {
             (self.told)(&command, &theirs);
-            let steps = self.done + index + 1;
             let mismatch = |ours, theirs, command| Box::new(Mismatch { steps, command, ours, theirs });
             if compare::of(&command) == Compare::Drawn {
                 let before = drawn::whole(&command).map(|whole| honest(&mut self.memory, self.proto, &whole));
@@ -163,7 +167,7 @@ impl Sides<'_> {
                 continue;
             }
             let ours = (self.run)(&mut self.memory, self.proto, &command);
-            if ours != theirs && !compare::same(&command, &ours, &theirs, self.is_listpack(&command)) {
+            if ours != theirs && !compare::same(&command, &ours, &theirs, &self.value(&command)) {
                 return Err(mismatch(ours, theirs, command));
             }
         }
@@ -181,11 +185,13 @@ impl Sides<'_> {
         }
     }
 
-    /// Whether the value of the command's key is what OBJECT ENCODING calls a listpack.
-    fn is_listpack(&mut self, command: &Words) -> bool {
-        let Some(key) = command.get(1) else { return false };
+    /// What our side knows of the key that a command is about.
+    fn value(&mut self, command: &Words) -> Value {
+        let index = if command[0].eq_ignore_ascii_case(b"OBJECT") { 2 } else { 1 };
+        let Some(key) = command.get(index) else { return Value::default() };
         let question = [b"OBJECT".to_vec(), b"ENCODING".to_vec(), key.clone()].to_vec();
-        Reply::parse(&honest(&mut self.memory, self.proto, &question)).text() == Some(b"listpack")
+        let listpack = Reply::parse(&honest(&mut self.memory, self.proto, &question)).text() == Some(b"listpack");
+        Value { listpack, kind: self.memory.root_of(Database(0), key).map(|root| root.kind) }
     }
 
     fn explode(&mut self, entries: Option<u32>) {
@@ -201,7 +207,7 @@ impl Sides<'_> {
 
     /// Compares everything that both hold.
     fn compare_state(&mut self) -> Result<(), Box<Mismatch>> {
-        self.batch.push(command("KEYS *"));
+        self.push(command("KEYS *"));
         self.flush()?;
         let keys = honest(&mut self.memory, Proto::Resp2, &command("KEYS *"));
         let keys: Vec<Vec<u8>> = Reply::parse(&keys).items().iter().filter_map(|key| Some(key.text()?.to_vec())).collect();
@@ -218,7 +224,7 @@ impl Sides<'_> {
             };
             for line in ["TYPE _", "PTTL _", "OBJECT ENCODING _"].iter().chain(reads) {
                 let words = command(line).into_iter().map(|word| if word == b"_" { key.clone() } else { word });
-                self.batch.push(words.collect());
+                self.push(words.collect());
             }
             self.flush()?;
         }

@@ -24,4 +24,5 @@ pub(super) const TYPE: Type = Type {
         "2 SSCAN key 0 {MATCH pattern|COUNT count|FOO}",
         "SSCAN key count {MATCH pattern|COUNT count}",
     ],
+    ..Type::NEW
 };

@@ -52,4 +52,5 @@ pub(super) const TYPE: Type = Type {
         "2 ZSCAN key 0 {MATCH pattern|COUNT count|FOO}",
         "ZSCAN key count {MATCH pattern|COUNT count}",
     ],
+    ..Type::NEW
 };

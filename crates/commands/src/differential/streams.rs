@@ -1,6 +1,7 @@
 //! Streams. Ids that come from the clock and whatever blocks are not compared.
 
 use crate::differential::campaign::Type;
+use crate::differential::template::Words;
 
 pub(super) const TYPE: Type = Type {
     name: "streams",
@@ -41,4 +42,18 @@ pub(super) const TYPE: Type = Type {
         "XINFO GROUPS key",
         "XINFO CONSUMERS key group",
     ],
+    before: consumer,
 };
+
+/// Since 7.2 whoever claims or reads is a consumer from then on, even of nothing; in 7.0 only with something in hand.
+fn consumer(command: &Words) -> Option<Words> {
+    let (key, group, name) = match command[0].to_ascii_uppercase().as_slice() {
+        b"XCLAIM" | b"XAUTOCLAIM" => (command.get(1)?, command.get(2)?, command.get(3)?),
+        b"XREADGROUP" => {
+            let streams = command.iter().position(|word| word.eq_ignore_ascii_case(b"STREAMS"))?;
+            (command.get(streams + 1)?, command.get(2)?, command.get(3)?)
+        }
+        _ => return None,
+    };
+    Some([b"XGROUP".as_slice(), b"CREATECONSUMER", key, group, name].map(<[u8]>::to_vec).to_vec())
+}

@@ -29,4 +29,5 @@ pub(super) const TYPE: Type = Type {
         "2 DECRBY key integer",
         "2 LCS key key {LEN|IDX|WITHMATCHLEN|MINMATCHLEN count}",
     ],
+    ..Type::NEW
 };
