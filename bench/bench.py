@@ -28,6 +28,102 @@ TESTS = ["ping", "set", "get", "incr", "mset"]
 KEYS = 1_000_000
 CLIENTS = 50
 
+VALUE = "v" * 64
+# Small collections: each of many keys is one. What redis-benchmark sends; __rand_int__ is one of KEYS.
+SMALL = {
+    "hset": "HSET h:__rand_int__ field2 " + VALUE,
+    "hget": "HGET h:__rand_int__ field1",
+    "hgetall": "HGETALL h:__rand_int__",
+    "lpush": "LPUSH l:__rand_int__ " + VALUE,
+    "lrange_100": "LRANGE hundred 0 99",
+    "rpop": "RPOP l:__rand_int__",
+    "sadd": "SADD s:__rand_int__ member1",
+    "spop": "SPOP s:__rand_int__",
+    "zadd": "ZADD z:__rand_int__ 2 member2",
+    "zrange": "ZRANGE z:__rand_int__ 0 -1",
+    "zrank": "ZRANK z:__rand_int__ member1",
+    "xadd": "XADD x:__rand_int__ * field " + VALUE,
+    "setbit": "SETBIT b:__rand_int__ 7 1",
+}
+# One collection of a given number of elements (the random part of members is below that).
+ELEMENTS = {"1k": 1_000, "1m": 1_000_000}
+BIG = {
+    "hset": "HSET {n}:h m:__rand_int__ " + VALUE,
+    "hget": "HGET {n}:h m:__rand_int__",
+    "lpush": "LPUSH {n}:l " + VALUE,
+    "rpop": "RPOP {n}:l",
+    "lindex": "LINDEX {n}:l {middle}",
+    "lrange_100": "LRANGE {n}:l 0 99",
+    "sadd": "SADD {n}:s m:__rand_int__",
+    "sismember": "SISMEMBER {n}:s m:__rand_int__",
+    "srandmember": "SRANDMEMBER {n}:s",
+    "spop": "SPOP {n}:s",
+    "zadd": "ZADD {n}:z __rand_int__ m:__rand_int__",
+    "zrange": "ZRANGE {n}:z {middle} {middle_end}",
+    "zrank": "ZRANK {n}:z m:__rand_int__",
+    "zscore": "ZSCORE {n}:z m:__rand_int__",
+    "xadd": "XADD {n}:x * field " + VALUE,
+    "setbit": "SETBIT {n}:b __rand_int__ 1",
+}
+
+
+def words_of(test):
+    """The words of a test of collections (`hset`, `hset-1m`) and the bound of its random numbers; None for redis-benchmark's own tests."""
+    name, _, size = test.partition("-")
+    if size:
+        count = ELEMENTS[size]
+        words = BIG[name].format(n=size, middle=count // 2, middle_end=count // 2 + 9)
+        return words.split(), count
+    return (SMALL[name].split(), KEYS // 10) if name in SMALL else None
+
+
+def prepare(server, tests):
+    """Fills what the tests of collections find: small collections, and big ones of each size that is asked for."""
+    def commands():
+        small = {t for t in tests if t in SMALL}
+        if small:
+            yield ["RPUSH", "hundred"] + [VALUE] * 100
+            for number in range(KEYS // 10):
+                key = f"{number:012}"
+                yield ["HSET", f"h:{key}", "field1", VALUE, "field2", VALUE, "field3", VALUE]
+                yield ["ZADD", f"z:{key}", "1", "member1", "2", "member2", "3", "member3"]
+                if "spop" in small:
+                    yield ["SADD", f"s:{key}"] + [f"member{i}" for i in range(20)]
+                if "rpop" in small:
+                    yield ["RPUSH", f"l:{key}"] + [VALUE] * 10
+        for size in sorted({t.partition("-")[2] for t in tests} - {""}):
+            for start in range(0, ELEMENTS[size], 100):
+                numbers = range(start, start + 100)
+                yield ["HSET", f"{size}:h"] + [w for i in numbers for w in (f"m:{i:012}", VALUE)]
+                yield ["SADD", f"{size}:s"] + [f"m:{i:012}" for i in numbers]
+                yield ["ZADD", f"{size}:z"] + [w for i in numbers for w in (str(i * 7 % ELEMENTS[size]), f"m:{i:012}")]
+                yield ["RPUSH", f"{size}:l"] + [VALUE] * 100
+                for _ in numbers:
+                    yield ["XADD", f"{size}:x", "*", "field", VALUE]
+            yield ["SETBIT", f"{size}:b", str(ELEMENTS[size]), "1"]
+
+    with socket.create_connection(("127.0.0.1", server.port), 60) as s:
+        replies = s.makefile("rb")
+        waiting, buffer = 0, []
+        for command in commands():
+            buffer.append(f"*{len(command)}\r\n" + "".join(f"${len(w)}\r\n{w}\r\n" for w in command))
+            waiting += 1
+            if waiting == 500:
+                waiting = flush(s, replies, buffer, waiting)
+        flush(s, replies, buffer, waiting)
+
+
+def flush(s, replies, buffer, waiting):
+    s.sendall("".join(buffer).encode())
+    buffer.clear()
+    for _ in range(waiting):
+        line = replies.readline()
+        if line.startswith(b"-"):
+            sys.exit(f"preparing: {line.decode()}")
+        if line.startswith(b"$"):
+            replies.read(int(line[1:]) + 2)
+    return 0
+
 
 class Server:
     """One server process on a port of its own."""
@@ -105,9 +201,10 @@ def servers(pegasus, before, directory):
 def run(server, test, pipeline, size, requests):
     """One redis-benchmark run: operations a second, latencies in ms, operations per CPU second of the server."""
     before = server.cpu_seconds()
+    words, keys = words_of(test) or (["-t", test, "-d", str(size)], KEYS)
     command = [
-        "redis-benchmark", "-p", str(server.port), "-t", test, "-n", str(requests), "-c", str(CLIENTS),
-        "-P", str(pipeline), "-r", str(KEYS), "-d", str(size),
+        "redis-benchmark", "-p", str(server.port), "-n", str(requests), "-c", str(CLIENTS),
+        "-P", str(pipeline), "-r", str(keys), *words,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode != 0 or "Error" in done.stdout + done.stderr:
@@ -162,7 +259,8 @@ def main():
     args.add_argument("--rounds", type=int, default=5)
     args.add_argument("--requests", type=int, default=200_000, help="requests of a run without pipelining; with -P 16 it is four times that")
     args.add_argument("--servers", default="", help="comma-separated names; all by default")
-    args.add_argument("--tests", default=",".join(TESTS))
+    args.add_argument("--tests", default=",".join(TESTS), help="of redis-benchmark, and hset, zadd-1m ...; 'small': all of small collections; 'big': "
+                      "all of one collection of a thousand and of a million elements")  # fmt: skip
     args.add_argument("--pipelines", default="1,16")
     args.add_argument("--sizes", default="64,1024")
     args.add_argument("--quick", action="store_true", help="64-byte values, 3 rounds, 100,000 requests")
@@ -174,6 +272,8 @@ def main():
     if not shutil.which("redis-benchmark") or not shutil.which("redis-server"):
         sys.exit("redis-server and redis-benchmark are needed (make install)")
 
+    groups = {"small": list(SMALL), "big": [f"{test}-{size}" for test in BIG for size in ELEMENTS]}
+    tests = [test for word in args.tests.split(",") for test in groups.get(word, [word])]
     directory = Path(tempfile.mkdtemp(prefix="pegasus-bench-"))
     before = os.path.abspath(args.before) if args.before else None
     chosen = servers(os.path.abspath(args.pegasus), before, directory)
@@ -187,12 +287,14 @@ def main():
     try:
         for server in chosen:
             server.start()
-        cases = [(t, int(p), int(d)) for d in args.sizes.split(",") for t in args.tests.split(",") for p in args.pipelines.split(",")]
+        cases = [(t, int(p), int(d)) for d in args.sizes.split(",") for t in tests for p in args.pipelines.split(",")]
         # GET finds what SET left behind: one unmeasured run of SET fills each server with the keys of that size.
         filled = None
         for test, pipeline, size in cases:
             if filled != size:
-                for server in chosen:
+                for server in chosen if filled is None else []:
+                    prepare(server, tests)
+                for server in chosen if not words_of(test) else []:
                     run(server, "set", 16, size, 4 * args.requests)
                 filled = size
             for _ in range(args.rounds):

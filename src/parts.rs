@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use commands::coprocessor::{Limits, Redis};
+use commands::coprocessor::Redis;
 use engine::shared::{Options as StoreOptions, Shared};
 use meta::core::{Bootstrap, Options as MetaOptions};
 use meta::server::Meta;
@@ -102,7 +102,7 @@ pub fn node(config: &Config, name: &str, data: &Path, address: String, world: Wo
     let world = NodeWorld {
         clock: Arc::new(world.clock),
         machine: Arc::new(ThisMachine),
-        coprocessor: Arc::new(redis(config)),
+        coprocessor: Arc::new(Redis),
         network: world.network,
         meta: world.meta,
         shared: world.shared,
@@ -126,11 +126,6 @@ pub struct World {
     pub runtimes: Vec<Handle>,
 }
 
-/// What runs Redis' commands.
-pub fn redis(config: &Config) -> Redis {
-    Redis::new(Limits { value_max: config.proxy.bulk_max })
-}
-
 /// Listens on `address`; a failure names the configuration key.
 ///
 /// # Errors
@@ -147,11 +142,10 @@ pub async fn listen(address: SocketAddr, key: &str) -> Result<TcpListener> {
 
 /// Offers `service` to other nodes until `stop`.
 pub fn serve(config: &Config, name: &str, listener: TcpListener, service: Arc<dyn Service>, stop: CancellationToken) {
-    let redis = redis(config);
     let server = Server {
         us: Identity { cluster: config.cluster.name.clone(), node: name.to_owned() },
         service,
-        resolve: Arc::new(move |args| redis.resolve(args)),
+        resolve: Arc::new(|args| Redis.resolve(args)),
         options: NetOptions::default(),
     };
     runtime::spawn(net::tcp::server::serve(listener, Arc::new(server), stop));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use client::router::{Options as RouterOptions, Router};
 use client::session::Session;
-use commands::coprocessor::{Limits, Redis};
+use commands::coprocessor::Redis;
 use engine::shared::{Options as StoreOptions, Shared};
 use meta::core::{Bootstrap, Options as MetaOptions};
 use meta::server::Meta;
@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use types::args::Args;
 use types::id::{NodeId, PartitionId, RequestId, TableId};
+use types::limits::Limits;
 use types::slot::Slot;
 use types::txn::{Call, Coprocessor, Database, Proto};
 use wire::rpc::{ControlRequest, ControlResponse, Execute, Executed, Outcome, ReplicaState, Replicate};
@@ -158,7 +159,7 @@ impl Cluster {
         let world = NodeWorld {
             clock: Arc::new(SystemClock::new()),
             machine: Arc::new(replica::machine::ThisMachine),
-            coprocessor: Arc::new(Redis::new(Limits::default())),
+            coprocessor: Arc::new(Redis),
             network: Arc::clone(&self.local) as Arc<dyn Network>,
             meta: Arc::clone(&self.meta) as _,
             shared: self.shared.clone(),
@@ -204,8 +205,11 @@ impl Cluster {
 fn call(args: &[&str]) -> (u32, Call) {
     let args = Args::copied(args);
     let slot = Slot::of(args.at(1));
-    let command = Redis::new(Limits::default()).resolve(&args).expect("a command");
-    (types::group::partition_of(slot, PARTITIONS), Call { command, database: Database(0), proto: Proto::Resp2, args })
+    let command = Redis.resolve(&args).expect("a command");
+    (
+        types::group::partition_of(slot, PARTITIONS),
+        Call { command, database: Database(0), proto: Proto::Resp2, args, limits: Limits::DEFAULT },
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -339,8 +343,8 @@ async fn expired_keys_are_removed_on_all_members_by_themselves() {
         left = 0;
         for partition in 0..PARTITIONS {
             let args = Args::copied(["DBSIZE"]);
-            let command = Redis::new(Limits::default()).resolve(&args).expect("a command");
-            let dbsize = Call { command, database: Database(0), proto: Proto::Resp2, args };
+            let command = Redis.resolve(&args).expect("a command");
+            let dbsize = Call { command, database: Database(0), proto: Proto::Resp2, args, limits: Limits::DEFAULT };
             match cluster.router.execute(&mut cluster.session, &[(partition, dbsize)]).await.pop() {
                 Some(Outcome::Reply(reply)) => left += resp::walk::parse_integer(&reply).expect("a number"),
                 other => panic!("{other:?}"),

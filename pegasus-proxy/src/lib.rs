@@ -17,6 +17,7 @@ mod batch;
 mod clients;
 mod clock;
 mod errors;
+mod gather;
 mod info;
 mod input;
 mod link;

@@ -35,6 +35,8 @@ pub(crate) enum Local {
 pub(crate) enum Later {
     Scan,
     RandomKey,
+    /// A command that reads keys of several partitions.
+    Gather,
     Info,
     Sleep,
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use commands::glob::{self, Case};
 use resp::number::parse_integer;
+use types::limits::Limits;
 
 use crate::errors;
 use crate::parameters::table::{ALIASES, INERT, LIVE};
@@ -137,6 +138,24 @@ fn live(name: &str, options: &Options, settings: &Settings) -> Option<String> {
         "requirepass" => settings.requirepass.clone(),
         "tcp-keepalive" => settings.tcp_keepalive.as_secs().to_string(),
         "timeout" => settings.timeout.as_secs().to_string(),
+        "list-max-listpack-size" => settings.layouts.list_size.to_string(),
+        _ => return layout(&mut settings.layouts.clone(), name).map(|bound| bound.to_string()),
+    })
+}
+
+/// The bound that a parameter about layouts is: a number of entries or of bytes, either of which redis.conf writes as bytes.
+fn layout<'a>(layouts: &'a mut Limits, name: &str) -> Option<&'a mut u32> {
+    Some(match name {
+        "hash-max-listpack-entries" => &mut layouts.hash_entries,
+        "hash-max-listpack-value" => &mut layouts.hash_value,
+        "hll-sparse-max-bytes" => &mut layouts.hll_sparse_bytes,
+        "set-max-intset-entries" => &mut layouts.set_intset_entries,
+        "set-max-listpack-entries" => &mut layouts.set_entries,
+        "set-max-listpack-value" => &mut layouts.set_value,
+        "stream-node-max-bytes" => &mut layouts.stream_node_bytes,
+        "stream-node-max-entries" => &mut layouts.stream_node_entries,
+        "zset-max-listpack-entries" => &mut layouts.zset_entries,
+        "zset-max-listpack-value" => &mut layouts.zset_value,
         _ => return None,
     })
 }
@@ -158,6 +177,17 @@ fn apply(settings: &mut Settings, name: &str, value: &str) -> Result<(), String>
         "requirepass" => value.clone_into(&mut settings.requirepass),
         "tcp-keepalive" => settings.tcp_keepalive = seconds(value)?,
         "timeout" => settings.timeout = seconds(value)?,
+        "list-max-listpack-size" => {
+            let size = integer(value, i64::from(i32::MIN), INT_MAX)?;
+            settings.layouts.list_size = i32::try_from(size).unwrap_or(i32::MAX);
+        }
+        name if layout(&mut settings.layouts, name).is_some() => {
+            let bound = memory(value).ok_or_else(|| NOT_MEMORY.to_owned())?;
+            let bound = u32::try_from(bound).map_err(|_| out_of_range(0, i64::from(u32::MAX)))?;
+            if let Some(field) = layout(&mut settings.layouts, name) {
+                *field = bound;
+            }
+        }
         _ => return Err(IMMUTABLE.to_owned()),
     }
     Ok(())
@@ -256,7 +286,7 @@ mod tests {
     fn what_has_none_is_checked_and_echoed_under_both_names() {
         let mut p = Parameters::default();
         let settings = set(&mut p, "hash-max-ziplist-entries 1kb appendonly YES").expect("valid");
-        assert_eq!(settings, Settings::default());
+        assert_eq!(settings.call_limits(), Limits { hash_entries: 1024, ..Limits::DEFAULT });
         let found = get(&p, "hash-max-*-entries", &settings);
         let both = ["hash-max-listpack-entries", "hash-max-ziplist-entries"].map(|name| (name, "1024".to_owned()));
         assert_eq!(found, both);

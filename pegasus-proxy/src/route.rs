@@ -3,6 +3,7 @@
 use client::routes::Routes;
 use commands::table::{Command, Merge, Place};
 use types::args::Args;
+use types::limits::Limits;
 use types::slot::Slot;
 use types::txn::{Call, CommandId, Database, Proto};
 
@@ -16,15 +17,16 @@ pub(crate) struct Request {
     pub(crate) database: Database,
     pub(crate) proto: Proto,
     pub(crate) args: Args,
+    pub(crate) limits: Limits,
 }
 
 impl Request {
     fn call(&self, args: Args) -> Call {
-        Call { command: self.id, database: self.database, proto: self.proto, args }
+        Call { command: self.id, database: self.database, proto: self.proto, args, limits: self.limits }
     }
 
     fn into_call(self) -> Call {
-        Call { command: self.id, database: self.database, proto: self.proto, args: self.args }
+        Call { command: self.id, database: self.database, proto: self.proto, args: self.args, limits: self.limits }
     }
 }
 
@@ -35,7 +37,7 @@ impl Request {
 #[inline]
 pub(crate) fn add(request: Request, routes: &Routes, batch: &mut Batch, silent: bool) -> Result<(), &'static str> {
     match request.command.place {
-        Place::Key => match one_partition(&request, routes) {
+        Place::Key | Place::Gather => match one_partition(&request, routes) {
             Some(partition) => batch.call(partition, request.into_call(), silent),
             None => return Err(errors::CROSS_SLOT),
         },
@@ -53,11 +55,16 @@ pub(crate) fn add(request: Request, routes: &Routes, batch: &mut Batch, silent: 
     Ok(())
 }
 
+/// Whether one partition has all keys.
+pub(crate) fn is_together(request: &Request, routes: &Routes) -> bool {
+    one_partition(request, routes).is_some()
+}
+
 /// The partition that all keys lie in, if there is one. Without keys any will do.
 #[inline]
 fn one_partition(request: &Request, routes: &Routes) -> Option<u32> {
     let args = &request.args;
-    let mut keys = request.command.keys(args.len());
+    let mut keys = request.command.keys(args);
     let partition = |index: usize| routes.partition_of(Slot::of(args.at(index)));
     let first = keys.next().map_or(0, partition);
     keys.all(|index| partition(index) == first).then_some(first)
@@ -66,7 +73,7 @@ fn one_partition(request: &Request, routes: &Routes) -> Option<u32> {
 /// One call for each partition that has some of the keys.
 fn split(request: &Request, merge: Merge, routes: &Routes, batch: &mut Batch, silent: bool) {
     let args = &request.args;
-    let mut keys = request.command.keys(args.len());
+    let mut keys = request.command.keys(args);
     let (Some(first), second) = (keys.next(), keys.next()) else { return };
     let step = second.map_or(1, |second| second - first);
     if !(args.len() - first).is_multiple_of(step) {

@@ -37,6 +37,8 @@ pub(crate) struct Session<S> {
     input: Input,
     scanner: Scanner,
     limits: Limits,
+    /// What calls to partitions carry.
+    call_limits: types::limits::Limits,
     settings_version: u64,
     state: State,
     numbers: Numbers,
@@ -88,6 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let state = State::new(settings.requirepass.is_empty());
         Session {
             limits: settings.limits(state.authenticated),
+            call_limits: settings.call_limits(),
             settings_version,
             link: Link::new(stream, Arc::clone(&client)),
             input: Input::default(),
@@ -218,7 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 continue;
             }
             match command.place {
-                Place::Key | Place::Split(_) | Place::Every(_) => {
+                Place::Key | Place::Gather | Place::Split(_) | Place::Every(_) => {
                     if routes.partitions() == 0 {
                         self.state.skip_next = silent && !self.state.mute;
                         next = Next::Routes(args);
@@ -229,6 +232,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         continue;
                     }
                     let request = self.request(id, command, args);
+                    if command.place == Place::Gather && !route::is_together(&request, &routes) {
+                        next = Next::Later(Later::Gather, request, silent);
+                        break;
+                    }
                     if let Err(error) = route::add(request, &routes, &mut scratch.batch, silent) {
                         self.reject(Some(id), silent, scratch, |out| reply::error(out, error));
                     }
@@ -257,7 +264,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     fn request(&self, id: CommandId, command: &'static Command, args: Args) -> Request {
-        Request { id, command, database: self.state.database, proto: self.state.proto, args }
+        Request { id, command, database: self.state.database, proto: self.state.proto, args, limits: self.call_limits }
     }
 
     /// Runs a local command. Its reply goes out at once, or waits for those before it.
@@ -355,7 +362,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let version = self.shared.settings_version.load(Ordering::Acquire);
         if version != self.settings_version {
             self.settings_version = version;
-            self.limits = self.shared.settings.load().limits(self.state.authenticated);
+            let settings = self.shared.settings.load();
+            self.limits = settings.limits(self.state.authenticated);
+            self.call_limits = settings.call_limits();
         }
         self.limits.authenticated = self.state.authenticated;
     }

@@ -47,6 +47,8 @@ pub struct Settings {
     pub tcp_keepalive: Duration,
     /// Longest argument: `proto-max-bulk-len`.
     pub bulk_max: usize,
+    /// Where collections change their layout: `hash-max-listpack-entries` and its relatives. Its `value_max` is not used, see `bulk_max`.
+    pub layouts: types::limits::Limits,
     /// Longest request: `client-query-buffer-limit`.
     pub request_max: usize,
     /// Replies that may wait for a client, `client-output-buffer-limit normal`.
@@ -74,6 +76,7 @@ impl Default for Settings {
             timeout: Duration::ZERO,
             tcp_keepalive: Duration::from_secs(300),
             bulk_max: 64 << 20,
+            layouts: types::limits::Limits::DEFAULT,
             request_max: 1 << 30,
             output: OutputLimit::default(),
             debug: false,
@@ -85,6 +88,11 @@ impl Settings {
     /// What a session's scanner may accept.
     pub(crate) fn limits(&self, authenticated: bool) -> Limits {
         Limits { bulk_max: self.bulk_max, request_max: self.request_max, authenticated, ..Limits::default() }
+    }
+
+    /// What calls to partitions carry.
+    pub(crate) fn call_limits(&self) -> types::limits::Limits {
+        types::limits::Limits { value_max: self.bulk_max as u64, ..self.layouts }
     }
 
     /// Whether this is the password. Takes the same time for every wrong one of the same length.

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use engine::shared::Shared;
-use engine::store::{Store, Tier};
+use engine::store::{Litter, Store, Tier};
 use engine::txn::Reader;
 use net::service::{CallError, Network, Pending, Service};
 use parking_lot::Mutex;
@@ -19,7 +19,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use types::group::GroupConfig;
-use types::id::{Ballot, NodeId, PartitionId, TableId};
+use types::id::{Ballot, Decree, NodeId, PartitionId, TableId};
 use types::txn::{Abort, Call, Coprocessor};
 use wire::rpc::{
     Assignment, ControlRequest, ControlResponse, Duty, Execute, Executed, NodeReport, Outcome, Refusal, ReplicaState, Replicate,
@@ -104,6 +104,8 @@ pub struct Node {
     pub(crate) state: Mutex<Option<Entries>>,
     home: Home,
     pub(crate) sources: Sources,
+    /// Whether garbage is being collected.
+    collecting: Arc<AtomicBool>,
     /// What learners of this node take in.
     pub(crate) intake: Meter,
     /// Stores that were replaced.
@@ -162,6 +164,7 @@ impl Node {
             state: Mutex::new(Some(recovered.state)),
             home: home.clone(),
             sources: Sources::new(options.data.join("learn/out"), incarnation),
+            collecting: Arc::default(),
             intake: Meter::default(),
             retired: Mutex::default(),
             stop: CancellationToken::new(),
@@ -379,9 +382,10 @@ impl Node {
 
     /// Tells the log what the stores have made durable, and flushes the store that holds the log back when it is too large. Blocks.
     pub(crate) fn maintain(&self) {
-        self.trim();
         self.sources.expire(self.world.clock.now());
+        self.trim();
         self.remove_retired();
+        self.collect();
         let mut rounds = 0;
         while self.log.stats().over && rounds < self.all_views().len() {
             rounds += 1;
@@ -392,12 +396,44 @@ impl Node {
             };
             let Some(store) = &view.store else { return };
             match store.flush() {
-                Ok(durable) => self.log.trim(id, durable),
+                // What a learner needs is not the flush's to free.
+                Ok(durable) if !self.trim_log(id, durable) => return,
+                Ok(_) => {}
                 Err(error) => {
                     warn!(partition = %id, %error, "flush to trim the log");
                     return;
                 }
             }
+        }
+    }
+
+    /// Trims a partition's log through `durable`, but for what a learner is going to ask for, unless the log is far too large. Whether all
+    /// of it was trimmed.
+    fn trim_log(&self, id: PartitionId, durable: Decree) -> bool {
+        let spared = self.sources.floor(id).filter(|floor| *floor < durable && self.log.stats().bytes <= 2 * self.options.log.bytes_max);
+        self.log.trim(id, spared.unwrap_or(durable));
+        spared.is_none()
+    }
+
+    /// Begins to collect the garbage of a store, if one has much of it and none is being collected.
+    fn collect(&self) {
+        if self.collecting.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let littered =
+            self.all_views().into_iter().filter_map(|view| Some((view.id, view.store.clone()?))).find(|(_, store)| store.is_littered());
+        let begun = littered.is_some_and(|(id, store)| {
+            let (collecting, stop) = (Arc::clone(&self.collecting), self.stop.clone());
+            let job = move || {
+                if let Err(error) = store.collect(&|| stop.is_cancelled()) {
+                    warn!(partition = %id, %error, "collect garbage");
+                }
+                collecting.store(false, Ordering::Release);
+            };
+            self.pool.submit(job).is_ok()
+        });
+        if !begun {
+            self.collecting.store(false, Ordering::Release);
         }
     }
 
@@ -426,11 +462,22 @@ impl Node {
         for view in self.all_views() {
             if let Some(store) = &view.store {
                 match store.durable() {
-                    Ok(durable) => self.log.trim(view.id, durable),
+                    Ok(durable) => drop(self.trim_log(view.id, durable)),
                     Err(error) => warn!(partition = %view.id, %error, "ask what is durable"),
                 }
             }
         }
+    }
+
+    /// What the stores' compactions have to drop, and what they dropped since they were opened.
+    pub fn litter(&self) -> Litter {
+        let litters = self.all_views().into_iter().filter_map(|view| Some(view.store.as_ref()?.litter()));
+        litters.fold(Litter::default(), |sum, litter| Litter {
+            values: sum.values + litter.values,
+            elements: sum.elements + litter.elements,
+            dropped_roots: sum.dropped_roots + litter.dropped_roots,
+            dropped_elements: sum.dropped_elements + litter.dropped_elements,
+        })
     }
 
     pub(crate) fn all_views(&self) -> Vec<Arc<View>> {

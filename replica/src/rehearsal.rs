@@ -1,14 +1,16 @@
 //! Running a command for what it reads: brings the data of a write into memory, elsewhere, before its partition's owner evaluates it.
 
-use std::ops::RangeInclusive;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::{Bound, RangeInclusive};
 
 use bytes::Bytes;
 use engine::store::{Store, Tier};
 use engine::txn::Reader;
+use engine::walk::laid_over;
 use types::root::Root;
-use types::slot::{Cursor, Slot};
+use types::slot::Cursor;
 use types::time::UnixMs;
-use types::txn::{Abort, Call, Coprocessor, Database, HashKey, HashKeyTxn, KeyCount, Scanned};
+use types::txn::{Abort, Call, Coprocessor, Database, HashKey, HashKeyTxn, KeyCount, Scanned, SortKeys, ValueId, Visit};
 
 /// Runs `calls` over what is applied and forgets what they would write. May wait for the disk; what goes wrong will go wrong again
 /// where it matters.
@@ -16,17 +18,35 @@ pub(crate) fn rehearse(coprocessor: &dyn Coprocessor, store: &Store, now: UnixMs
     let mut reply = Vec::new();
     for call in calls {
         reply.clear();
-        let mut rehearsal = Rehearsal { reader: Reader::new(store, Tier::Disk, now, 1), next_id: 1 };
+        let mut rehearsal = Rehearsal::over(Reader::new(store, Tier::Disk, now, 1));
         if coprocessor.execute(&mut rehearsal, call, &mut reply).is_err() {
             return;
         }
     }
 }
 
-/// Reads for real, writes nothing.
+/// Reads for real; what it writes is seen by the same command and by nobody else: many a program ends only because what it took away
+/// is gone.
 struct Rehearsal<'a> {
     reader: Reader<'a>,
     next_id: u64,
+    roots: HashMap<(Database, Bytes), Option<Root>>,
+    /// By id and sort key; `None` for what was removed.
+    elements: BTreeMap<(u64, Vec<u8>), Option<Bytes>>,
+}
+
+impl<'a> Rehearsal<'a> {
+    fn over(reader: Reader<'a>) -> Rehearsal<'a> {
+        // No value has so high an id.
+        Rehearsal { reader, next_id: u64::MAX / 2, roots: HashMap::new(), elements: BTreeMap::new() }
+    }
+
+    fn set_root(&mut self, key: &HashKey<'_>, root: Option<Root>) -> Result<(), Abort> {
+        // The primary will look the old one up.
+        self.reader.root(key)?;
+        self.roots.insert((key.database, Bytes::copy_from_slice(key.name)), root);
+        Ok(())
+    }
 }
 
 impl HashKeyTxn for Rehearsal<'_> {
@@ -48,15 +68,24 @@ impl HashKeyTxn for Rehearsal<'_> {
     }
 
     fn root(&mut self, key: &HashKey<'_>) -> Result<Option<Root>, Abort> {
+        if !self.roots.is_empty()
+            && let Some(root) = self.roots.get(&(key.database, Bytes::copy_from_slice(key.name)))
+        {
+            return Ok(root.clone());
+        }
         self.reader.root(key)
     }
 
-    fn put_root(&mut self, key: &HashKey<'_>, _root: Root) -> Result<(), Abort> {
-        self.reader.root(key).map(drop)
+    fn put_root(&mut self, key: &HashKey<'_>, root: Root) -> Result<(), Abort> {
+        self.set_root(key, Some(root))
     }
 
     fn delete_root(&mut self, key: &HashKey<'_>) -> Result<(), Abort> {
-        self.reader.root(key).map(drop)
+        self.set_root(key, None)
+    }
+
+    fn forget_root(&mut self, key: &HashKey<'_>) -> Result<(), Abort> {
+        self.set_root(key, None)
     }
 
     fn scan(&mut self, database: Database, from: Cursor, limit: usize, visit: usize) -> Result<(Vec<Scanned>, Option<Cursor>), Abort> {
@@ -77,11 +106,40 @@ impl HashKeyTxn for Rehearsal<'_> {
         self.reader.databases()
     }
 
-    fn get(&mut self, slot: Slot, id: u64, sort_key: &[u8]) -> Result<Option<Bytes>, Abort> {
-        self.reader.get(slot, id, sort_key)
+    fn swap(&mut self, _a: Database, _b: Database) -> Result<(), Abort> {
+        Ok(())
     }
 
-    fn put(&mut self, _slot: Slot, _id: u64, _sort_key: &[u8], _value: Bytes) {}
+    fn get(&mut self, value: ValueId, sort_key: &[u8]) -> Result<Option<Bytes>, Abort> {
+        if !self.elements.is_empty()
+            && let Some(element) = self.elements.get(&(value.id, sort_key.to_vec()))
+        {
+            return Ok(element.clone());
+        }
+        self.reader.get(value, sort_key)
+    }
 
-    fn delete(&mut self, _slot: Slot, _id: u64, _sort_key: &[u8]) {}
+    fn range(&mut self, value: ValueId, keys: &SortKeys<'_>, visit: &mut Visit<'_>) -> Result<(), Abort> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let bound = |bound: Bound<&[u8]>, end: Bound<(u64, Vec<u8>)>| match bound {
+            Bound::Unbounded => end,
+            bound => bound.map(|sort_key| (value.id, sort_key.to_vec())),
+        };
+        let from = bound(keys.from, Bound::Included((value.id, Vec::new())));
+        let to = bound(keys.to, Bound::Excluded((value.id + 1, Vec::new())));
+        let mut held = self.elements.range((from, to)).map(|((_, sort_key), element)| (&sort_key[..], element.as_ref()));
+        let held = std::iter::from_fn(|| if keys.reverse { held.next_back() } else { held.next() });
+        let reader = &mut self.reader;
+        laid_over(held, keys.reverse, |visit| reader.range(value, keys, visit), visit)
+    }
+
+    fn put(&mut self, value: ValueId, sort_key: &[u8], element: Bytes) {
+        self.elements.insert((value.id, sort_key.to_vec()), Some(element));
+    }
+
+    fn delete(&mut self, value: ValueId, sort_key: &[u8]) {
+        self.elements.insert((value.id, sort_key.to_vec()), None);
+    }
 }

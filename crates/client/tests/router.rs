@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use types::args::Args;
 use types::group::{GroupConfig, TableRouting};
 use types::id::{Ballot, NodeId, RequestId, TableId};
+use types::limits::Limits;
 use types::slot::Slot;
 use types::txn::{Call, CommandId, Database, Proto};
 use wire::rpc::{ControlRequest, ControlResponse, Execute, Executed, Outcome, Refusal, Replicate};
@@ -172,7 +173,10 @@ impl World {
             .map(|text| {
                 let (partition, name) = text.split_once(':').unwrap();
                 let args = Args::copied([name]);
-                (partition.parse().unwrap(), Call { command: CommandId(0), database: Database(0), proto: Proto::Resp2, args })
+                (
+                    partition.parse().unwrap(),
+                    Call { command: CommandId(0), database: Database(0), proto: Proto::Resp2, args, limits: Limits::DEFAULT },
+                )
             })
             .collect();
         let outcomes = self.router.execute(&mut self.session, &calls).await;
@@ -291,7 +295,8 @@ async fn an_answer_with_too_few_outcomes_leaves_everything_unknown_until_the_nex
     let node = Arc::new(Short(Node::default()));
     let router = Router::new(Arc::new(One(Arc::clone(&node))), vec![Arc::clone(&node) as Arc<dyn Service>], "t", Options::default());
     assert!(router.ready().await);
-    let call = Call { command: CommandId(0), database: Database(0), proto: Proto::Resp2, args: Args::copied(["x"]) };
+    let call =
+        Call { command: CommandId(0), database: Database(0), proto: Proto::Resp2, args: Args::copied(["x"]), limits: Limits::DEFAULT };
     let outcomes = router.execute(&mut Session::new(1), &[(0, call)]).await;
     assert_eq!(outcomes, [Outcome::Reply(Bytes::from_static(b"x@"))]);
 }

@@ -18,6 +18,7 @@ pub mod help;
 pub mod memory;
 pub mod table;
 
+mod counted;
 #[cfg(test)]
 mod differential;
 mod elements;

@@ -1,4 +1,4 @@
-//! A partition in memory: the transaction that tests run commands over.
+//! A partition in memory: the transaction that tests run commands over, and a proxy those that read values of several partitions.
 //!
 //! It does what [`HashKeyTxn`] promises in the plainest way, so it is also the model to compare the engine with. There is no
 //! rollback, because nothing in it ever aborts.

@@ -8,7 +8,8 @@ use types::id::Decree;
 
 use crate::databases::Databases;
 use crate::error::{ApplyError, StorageFailure};
-use crate::keys::{Physical, RootKey, element_slot};
+use crate::garbage::Orphan;
+use crate::keys::{ElementKey, Physical, RootKey};
 use crate::root::{Presence, decode, decode_expire};
 use crate::store::{STATE, Store};
 use crate::write_set::{Malformed, Op, Ops};
@@ -35,7 +36,7 @@ impl Store {
             pass.mutation(*decree, body).map_err(|source| ApplyError::Malformed { decree: *decree, source })?;
             before = *decree;
         }
-        let (batch, mappings, changed) = pass.finish(last);
+        let Done { batch, mappings, orphans, changed } = pass.finish(last);
         let mapping_step = u64::from(!mappings.is_empty());
         self.published.changes.fetch_add(1, Ordering::AcqRel);
         self.published.mappings.fetch_add(mapping_step, Ordering::AcqRel);
@@ -47,7 +48,11 @@ impl Store {
                 match *mapping {
                     Mapping::Mapped(physical) => self.kept.mapped(physical),
                     Mapping::Unmapped(physical, by) => self.kept.unmapped(physical, by),
+                    Mapping::Swapped => {}
                 }
+            }
+            for (orphan, by) in orphans {
+                self.kept.garbage.dies(orphan, by);
             }
             self.published.publish(last, &mut databases, !mappings.is_empty());
         }
@@ -87,6 +92,15 @@ type Change<'a> = (&'a [u8], Option<&'a [u8]>);
 enum Mapping {
     Mapped(Physical),
     Unmapped(Physical, Decree),
+    Swapped,
+}
+
+/// What came of a pass.
+struct Done<'a> {
+    batch: WriteBatch,
+    mappings: Vec<Mapping>,
+    orphans: Vec<(Orphan, Decree)>,
+    changed: Vec<Change<'a>>,
 }
 
 /// One call of `apply`: the batch as it grows, and the databases after it.
@@ -97,6 +111,7 @@ struct Pass<'a> {
     databases: &'a mut Databases,
     batch: WriteBatch,
     mappings: Vec<Mapping>,
+    orphans: Vec<(Orphan, Decree)>,
     changed: Vec<Change<'a>>,
 }
 
@@ -111,6 +126,7 @@ impl<'a> Pass<'a> {
             // Room for index entries and the meta record too, so that the batch rarely grows.
             batch: WriteBatch::with_capacity_bytes(bytes + bytes / 8 + 256),
             mappings: Vec::new(),
+            orphans: Vec::new(),
             changed: Vec::new(),
         }
     }
@@ -156,6 +172,16 @@ impl<'a> Pass<'a> {
                 (next >= self.databases.next_id).then_some(()).ok_or("an id is given twice")?;
                 self.databases.next_id = next;
             }
+            Op::Orphan { value, count } => {
+                self.store.slots().contains(&value.slot.number()).then_some(()).ok_or("elements of another partition")?;
+                let orphan = Orphan { value, count };
+                self.batch.put_cf(self.store.meta(), orphan.key(), orphan.record());
+                self.orphans.push((orphan, decree));
+            }
+            Op::Swap { a, b } => {
+                self.databases.swap(a, b);
+                self.mappings.push(Mapping::Swapped);
+            }
         }
         Ok(())
     }
@@ -180,15 +206,15 @@ impl<'a> Pass<'a> {
     }
 
     fn check_element(&self, key: &[u8]) -> Result<(), &'static str> {
-        let slot = element_slot(key).ok_or("an element key is none")?;
-        self.store.slots().contains(&slot.number()).then_some(()).ok_or("an element of another partition")
+        let value = ElementKey::parse(key).ok_or("an element key is none")?;
+        self.store.slots().contains(&value.slot.number()).then_some(()).ok_or("an element of another partition")
     }
 
-    fn finish(mut self, applied: Decree) -> (WriteBatch, Vec<Mapping>, Vec<Change<'a>>) {
+    fn finish(mut self, applied: Decree) -> Done<'a> {
         let mut record = Vec::with_capacity(128);
         self.databases.encode(applied, &mut record);
         self.batch.put_cf(self.store.meta(), STATE, &record);
-        (self.batch, self.mappings, self.changed)
+        Done { batch: self.batch, mappings: self.mappings, orphans: self.orphans, changed: self.changed }
     }
 }
 

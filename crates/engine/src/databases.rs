@@ -58,6 +58,17 @@ impl Databases {
         Some(self.mapped.swap_remove(index).physical)
     }
 
+    /// Makes each of two logical databases the other.
+    pub(crate) fn swap(&mut self, a: Database, b: Database) {
+        for mapped in &mut self.mapped {
+            if mapped.logical == a {
+                mapped.logical = b;
+            } else if mapped.logical == b {
+                mapped.logical = a;
+            }
+        }
+    }
+
     /// Counts a root that replaces `old`, or the end of `old`; false if the database is not mapped or has no such key.
     pub(crate) fn count_change(&mut self, physical: Physical, old: Presence, new: Presence) -> bool {
         let Some(mapped) = self.mapped.iter_mut().find(|m| m.physical == physical) else { return false };

@@ -1,4 +1,4 @@
-//! Drops what flushed databases left behind, when compactions come across it.
+//! Drops what flushed databases and ended values left behind, when compactions come across it.
 //!
 //! A record may go only when no state this store can fall back to maps its database: what is applied but not flushed is lost in a crash,
 //! and with a log that is not synced the mutation that emptied the database may be lost as well. So a number is dead from the moment
@@ -6,7 +6,7 @@
 
 use std::ffi::CStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use rocksdb::CompactionDecision;
@@ -15,13 +15,25 @@ use rocksdb::compaction_filter_factory::{CompactionFilterContext, CompactionFilt
 use types::id::Decree;
 
 use crate::databases::Databases;
-use crate::keys::{Physical, RootKey, parse_expire_key};
+use crate::garbage::Garbage;
+use crate::keys::{ElementKey, Physical, RootKey, parse_expire_key};
 
 /// The physical databases whose records have to be kept. Shared with RocksDB's threads.
 #[derive(Clone)]
 pub(crate) struct Kept {
     numbers: Arc<Mutex<Numbers>>,
     readers: Arc<AtomicUsize>,
+    /// The values that have ended.
+    pub(crate) garbage: Garbage,
+    /// Records that compactions have dropped.
+    pub(crate) dropped: Arc<Dropped>,
+}
+
+/// How many records compactions have dropped since the store was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Dropped {
+    pub(crate) roots: AtomicU64,
+    pub(crate) elements: AtomicU64,
 }
 
 /// Held by a reader while it may look at several records of one state: nothing more dies meanwhile.
@@ -34,13 +46,15 @@ struct Numbers {
     live: Vec<Physical>,
     /// Unmapped by a decree that may not be flushed yet.
     dying: Vec<(Decree, Physical)>,
+    /// Died since all was compacted last, as far as is known: a restart forgets them.
+    dead: Vec<Physical>,
 }
 
 impl Kept {
     /// Nothing goes until [`Kept::reset`] says what the store holds.
     pub(crate) fn everything() -> Kept {
-        let numbers = Numbers { next: Physical(0), live: Vec::new(), dying: Vec::new() };
-        Kept { numbers: Arc::new(Mutex::new(numbers)), readers: Arc::default() }
+        let numbers = Numbers { next: Physical(0), live: Vec::new(), dying: Vec::new(), dead: Vec::new() };
+        Kept { numbers: Arc::new(Mutex::new(numbers)), readers: Arc::default(), garbage: Garbage::default(), dropped: Arc::default() }
     }
 
     /// What a store that was just opened maps: all of it is flushed.
@@ -48,6 +62,7 @@ impl Kept {
         let mut numbers = self.numbers.lock();
         numbers.live = databases.mapped().iter().map(|m| m.physical).collect();
         numbers.dying.clear();
+        numbers.dead.clear();
         numbers.next = databases.next_physical().unwrap_or(Physical(u32::MAX));
     }
 
@@ -68,7 +83,9 @@ impl Kept {
         let mut numbers = self.numbers.lock();
         // A reader that comes later finds the databases unmapped; those that are here are short, and the next call is soon.
         if self.readers.load(Ordering::SeqCst) == 0 {
-            numbers.dying.retain(|&(by, _)| by > durable);
+            let dead = numbers.dying.extract_if(.., |&mut (by, _)| by <= durable).map(|(_, physical)| physical).collect::<Vec<_>>();
+            numbers.dead.extend(dead);
+            self.garbage.flushed(durable);
         }
     }
 
@@ -78,14 +95,29 @@ impl Kept {
         Reading(self.readers.clone())
     }
 
+    /// The databases that died and were not compacted away since.
+    pub(crate) fn dead(&self) -> Vec<Physical> {
+        self.numbers.lock().dead.clone()
+    }
+
+    /// Nothing is left of these databases.
+    pub(crate) fn compacted(&self, databases: &[Physical]) {
+        self.numbers.lock().dead.retain(|database| !databases.contains(database));
+    }
+
     /// What compactions of root records ask.
     pub(crate) fn root_filter(&self) -> Factory {
-        Factory { kept: self.clone(), database: |key| RootKey::parse(key).map(|k| k.database), name: c"pegasus.root" }
+        Factory { kept: self.clone(), owner: |key| RootKey::parse(key).map(|k| (k.database, 0)), name: c"pegasus.root" }
+    }
+
+    /// What compactions of elements ask.
+    pub(crate) fn element_filter(&self) -> Factory {
+        Factory { kept: self.clone(), owner: |key| ElementKey::parse(key).map(|k| (k.database, k.id)), name: c"pegasus.element" }
     }
 
     /// What compactions of the expiry index ask.
     pub(crate) fn expire_filter(&self) -> Factory {
-        Factory { kept: self.clone(), database: |key| parse_expire_key(key).map(|(_, k)| k.database), name: c"pegasus.expire" }
+        Factory { kept: self.clone(), owner: |key| parse_expire_key(key).map(|(_, k)| (k.database, 0)), name: c"pegasus.expire" }
     }
 }
 
@@ -104,14 +136,21 @@ impl Numbers {
 /// Makes a filter for each compaction.
 pub(crate) struct Factory {
     kept: Kept,
-    database: fn(&[u8]) -> Option<Physical>,
+    owner: Owner,
     name: &'static CStr,
 }
+
+/// The database of a key, and the value's id if it is an element's.
+type Owner = fn(&[u8]) -> Option<(Physical, u64)>;
 
 /// The filter of one compaction: the numbers as they were at its start. What is mapped later lies in none of its files.
 pub(crate) struct Filter {
     numbers: Numbers,
-    database: fn(&[u8]) -> Option<Physical>,
+    garbage: Garbage,
+    dropped: Arc<Dropped>,
+    owner: Owner,
+    /// The value met last and whether it is dead: its elements stand together.
+    last: (u64, bool),
     name: &'static CStr,
 }
 
@@ -119,7 +158,9 @@ impl CompactionFilterFactory for Factory {
     type Filter = Filter;
 
     fn create(&mut self, _context: CompactionFilterContext) -> Filter {
-        Filter { numbers: self.kept.numbers.lock().clone(), database: self.database, name: self.name }
+        let numbers = self.kept.numbers.lock().clone();
+        let (garbage, dropped) = (self.kept.garbage.clone(), self.kept.dropped.clone());
+        Filter { numbers, garbage, dropped, owner: self.owner, last: (0, false), name: self.name }
     }
 
     fn name(&self) -> &CStr {
@@ -129,11 +170,17 @@ impl CompactionFilterFactory for Factory {
 
 impl CompactionFilter for Filter {
     fn filter(&mut self, _level: u32, key: &[u8], _value: &[u8]) -> CompactionDecision {
-        match (self.database)(key) {
-            Some(physical) if !self.numbers.keep(physical) => CompactionDecision::Remove,
-            // A key we cannot read is kept: damage is for the reader to see, not for a compaction to tidy away.
-            _ => CompactionDecision::Keep,
+        // A key we cannot read is kept: damage is for the reader to see, not for a compaction to tidy away.
+        let Some((physical, id)) = (self.owner)(key) else { return CompactionDecision::Keep };
+        if id != self.last.0 {
+            self.last = (id, self.garbage.holds(id));
         }
+        if self.numbers.keep(physical) && !self.last.1 {
+            return CompactionDecision::Keep;
+        }
+        let counter = if id == 0 { &self.dropped.roots } else { &self.dropped.elements };
+        counter.fetch_add(1, Ordering::Relaxed);
+        CompactionDecision::Remove
     }
 
     fn name(&self) -> &CStr {

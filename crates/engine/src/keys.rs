@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! root      slot u16 | hash48 of the name, 6 bytes | physical database u32 | name        place = the first 8 bytes
-//! element   slot u16 | id u64 | sort key
+//! element   slot u16 | physical database u32 | id u64 | sort key
 //! expire    physical database u32 | expiry i64, order-preserving | place | name
 //! ```
 //! All integers big-endian. The place is the SCAN cursor. The expiry index begins with the database, unlike the other two: what a
@@ -65,19 +65,39 @@ pub(crate) fn root_key(key: &HashKey<'_>, database: Physical) -> Key {
     RootKey::of(key, database).encode()
 }
 
-/// Slot of an element's key; `None` if it is none.
-pub(crate) fn element_slot(key: &[u8]) -> Option<Slot> {
-    let (slot, rest) = key.split_first_chunk::<2>()?;
-    (rest.len() >= 8).then_some(())?;
-    Slot::new(u16::from_be_bytes(*slot))
+/// Which value an element belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ElementKey {
+    pub(crate) slot: Slot,
+    pub(crate) database: Physical,
+    pub(crate) id: u64,
 }
 
-pub(crate) fn element_key(slot: Slot, id: u64, sort_key: &[u8]) -> Key {
-    let mut key = Key::new();
-    key.extend_from_slice(&slot.number().to_be_bytes());
-    key.extend_from_slice(&id.to_be_bytes());
-    key.extend_from_slice(sort_key);
-    key
+impl ElementKey {
+    /// Whose element `key` is; `None` if it is no element's key.
+    pub(crate) fn parse(key: &[u8]) -> Option<ElementKey> {
+        let (slot, rest) = key.split_first_chunk::<2>()?;
+        let (database, rest) = rest.split_first_chunk::<4>()?;
+        let (id, _) = rest.split_first_chunk::<8>()?;
+        let slot = Slot::new(u16::from_be_bytes(*slot))?;
+        Some(ElementKey { slot, database: Physical(u32::from_be_bytes(*database)), id: u64::from_be_bytes(*id) })
+    }
+
+    /// What all elements of the value begin with.
+    pub(crate) fn prefix(&self) -> [u8; ELEMENT_PREFIX] {
+        let mut prefix = [0; ELEMENT_PREFIX];
+        prefix[..2].copy_from_slice(&self.slot.number().to_be_bytes());
+        prefix[2..6].copy_from_slice(&self.database.0.to_be_bytes());
+        prefix[6..].copy_from_slice(&self.id.to_be_bytes());
+        prefix
+    }
+
+    /// The physical key of one of its elements.
+    pub(crate) fn element(&self, sort_key: &[u8]) -> Key {
+        let mut key = Key::from_slice(&self.prefix());
+        key.extend_from_slice(sort_key);
+        key
+    }
 }
 
 /// Not above any index entry of `database` that expires at `at` or later, above all that expire earlier.
@@ -101,7 +121,7 @@ pub(crate) fn parse_expire_key(key: &[u8]) -> Option<(UnixMs, RootKey<'_>)> {
 }
 
 /// Length of the prefix that all elements of one value share.
-pub(crate) const ELEMENT_PREFIX: usize = 10;
+pub(crate) const ELEMENT_PREFIX: usize = 14;
 
 #[cfg(test)]
 mod tests {
@@ -120,7 +140,8 @@ mod tests {
             prop_assert_eq!(parse_expire_key(&at_a), Some((UnixMs(a), key)));
             prop_assert_eq!(at_a.cmp(&at_b), a.cmp(&b));
             prop_assert!(expire_bound(key.database, UnixMs(a)) <= at_a);
-            prop_assert_eq!(element_slot(&element_key(Slot::of(&name), 7, &name)), Some(Slot::of(&name)));
+            let value = ElementKey { slot: Slot::of(&name), database: Physical(database), id: a as u64 };
+            prop_assert_eq!(ElementKey::parse(&value.element(&name)), Some(value));
         }
 
         #[test]
@@ -131,7 +152,9 @@ mod tests {
             if let Some((at, key)) = parse_expire_key(&bytes) {
                 prop_assert_eq!(&key.expire_key(at)[..], &bytes[..]);
             }
-            let _ = element_slot(&bytes);
+            if let Some(value) = ElementKey::parse(&bytes) {
+                prop_assert_eq!(&value.element(&bytes[ELEMENT_PREFIX..])[..], &bytes[..]);
+            }
         }
     }
 
@@ -140,6 +163,7 @@ mod tests {
         let key = RootKey { place: Cursor::new(Slot::of(b"foo"), 0x0102_0304_0506), database: Physical(9), name: b"foo" };
         assert_eq!(&key.encode()[..], b"\x2f\x96\x01\x02\x03\x04\x05\x06\0\0\0\x09foo");
         assert_eq!(&key.expire_key(UnixMs(1))[..], b"\0\0\0\x09\x80\0\0\0\0\0\0\x01\x2f\x96\x01\x02\x03\x04\x05\x06foo");
-        assert_eq!(&element_key(Slot::of(b"foo"), 5, b"f")[..], b"\x2f\x96\0\0\0\0\0\0\0\x05f");
+        let value = ElementKey { slot: Slot::of(b"foo"), database: Physical(9), id: 5 };
+        assert_eq!(&value.element(b"f")[..], b"\x2f\x96\0\0\0\x09\0\0\0\0\0\0\0\x05f");
     }
 }

@@ -9,14 +9,16 @@ use types::root::Root;
 use types::time::UnixMs;
 
 use crate::databases::Databases;
-use crate::keys::{Key, Physical, RootKey};
+use crate::keys::{ELEMENT_PREFIX, Key, Physical, RootKey};
+use crate::ordered::Ordered;
 use crate::store::Store;
-use crate::versions::{Versions, hash_bytes};
+use crate::versions::Versions;
+use crate::walk::Walk;
 
 /// Newest roots and elements of mutations in flight, and the counters as evaluation sees them.
 pub struct Overlay {
     roots: Versions<Option<Root>>,
-    elements: Versions<Option<Bytes>>,
+    elements: Ordered<Option<Bytes>>,
     pub(crate) databases: Databases,
     /// The databases before the command that runs, once it changed them.
     before: Option<Databases>,
@@ -42,7 +44,7 @@ impl Overlay {
         let databases = store.databases();
         Overlay {
             roots: Versions::new(),
-            elements: Versions::new(),
+            elements: Ordered::new(),
             spare: databases.clone(),
             databases,
             before: None,
@@ -85,14 +87,21 @@ impl Overlay {
     }
 
     pub(crate) fn element(&self, key: &[u8]) -> Option<Option<&Bytes>> {
-        if self.elements.is_empty() {
-            return None;
-        }
-        self.elements.get(hash_bytes(key), key).map(Option::as_ref)
+        self.elements.get(key).map(Option::as_ref)
     }
 
     pub(crate) fn put_element(&mut self, decree: Decree, key: Key, value: Option<Bytes>) {
-        self.elements.push(decree, hash_bytes(&key), key, value);
+        self.elements.push(decree, key, value);
+    }
+
+    /// The newest elements held in the range of `walk`, in its direction, with their sort keys; `None` for one that was removed.
+    pub(crate) fn elements(&self, walk: &Walk) -> impl Iterator<Item = (&[u8], Option<&Bytes>)> {
+        let (from, to) = walk.bounds();
+        let range = if self.elements.len() == 0 { None } else { Some(self.elements.range(from, to)) };
+        let mut range = range.into_iter().flatten();
+        let reverse = walk.reverse();
+        let newest = std::iter::from_fn(move || if reverse { range.next_back() } else { range.next() });
+        newest.map(|(key, element)| (&key[ELEMENT_PREFIX..], element.as_ref()))
     }
 
     /// The newest version of every root held.

@@ -6,17 +6,18 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use rocksdb::DBPinnableSlice;
 use types::root::Root;
-use types::slot::{Cursor, Slot};
+use types::slot::Cursor;
 use types::time::UnixMs;
-use types::txn::{Abort, Database, HashKey, HashKeyTxn, KeyCount, Scanned};
+use types::txn::{Abort, Database, HashKey, HashKeyTxn, KeyCount, Scanned, SortKeys, ValueId, Visit};
 
 use crate::error::read_failed;
-use crate::keys::{Key, Physical, element_key, root_key};
+use crate::keys::{ElementKey, Key, Physical, root_key};
 use crate::overlay::random;
 use crate::root::{decode, decode_head};
 use crate::scan::{self, Bounds, damaged};
 use crate::store::{Store, Tier};
 use crate::view::View;
+use crate::walk::{Walk, budget};
 
 /// One read-only command's view of the applied state. Writing through it is a bug, and panics.
 ///
@@ -78,6 +79,13 @@ impl<'a> Reader<'a> {
         Ok(self.view.as_ref().expect("just made"))
     }
 
+    /// Which elements `value` means; `None` if its database holds nothing.
+    fn elements(&mut self, value: ValueId) -> Result<Option<ElementKey>, Abort> {
+        self.store.check_slot(value.slot);
+        let database = self.view()?.databases.physical(value.database);
+        Ok(database.map(|database| ElementKey { slot: value.slot, database, id: value.id }))
+    }
+
     fn first(&self) -> bool {
         self.tier == Tier::Memory && self.view.is_none() && matches!(self.seen, Seen::Nothing)
     }
@@ -119,6 +127,10 @@ impl HashKeyTxn for Reader<'_> {
         read_only()
     }
 
+    fn forget_root(&mut self, _key: &HashKey<'_>) -> Result<(), Abort> {
+        read_only()
+    }
+
     fn scan(&mut self, database: Database, from: Cursor, limit: usize, visit: usize) -> Result<(Vec<Scanned>, Option<Cursor>), Abort> {
         let store = self.store;
         let view = self.view()?;
@@ -150,19 +162,29 @@ impl HashKeyTxn for Reader<'_> {
         }
     }
 
-    fn get(&mut self, slot: Slot, id: u64, sort_key: &[u8]) -> Result<Option<Bytes>, Abort> {
-        self.store.check_slot(slot);
-        let store = self.store;
-        let view = self.view()?;
-        let value = store.db.get_pinned_cf_opt(store.elements(), element_key(slot, id, sort_key), &view.options).map_err(read_failed)?;
-        Ok(value.map(|value| Bytes::copy_from_slice(&value)))
-    }
-
-    fn put(&mut self, _slot: Slot, _id: u64, _sort_key: &[u8], _value: Bytes) {
+    fn swap(&mut self, _a: Database, _b: Database) -> Result<(), Abort> {
         read_only()
     }
 
-    fn delete(&mut self, _slot: Slot, _id: u64, _sort_key: &[u8]) {
+    fn get(&mut self, value: ValueId, sort_key: &[u8]) -> Result<Option<Bytes>, Abort> {
+        let store = self.store;
+        let Some(elements) = self.elements(value)? else { return Ok(None) };
+        let view = self.view()?;
+        let element = store.db.get_pinned_cf_opt(store.elements(), elements.element(sort_key), &view.options).map_err(read_failed)?;
+        Ok(element.map(|element| Bytes::copy_from_slice(&element)))
+    }
+
+    fn range(&mut self, value: ValueId, keys: &SortKeys<'_>, visit: &mut Visit<'_>) -> Result<(), Abort> {
+        let (store, budget) = (self.store, budget(self.tier));
+        let Some(walk) = self.elements(value)?.and_then(|elements| Walk::of(&elements.prefix(), keys)) else { return Ok(()) };
+        walk.stored(store, self.view()?.iterate(), budget, visit)
+    }
+
+    fn put(&mut self, _value: ValueId, _sort_key: &[u8], _element: Bytes) {
+        read_only()
+    }
+
+    fn delete(&mut self, _value: ValueId, _sort_key: &[u8]) {
         read_only()
     }
 }

@@ -127,9 +127,12 @@ impl Shared {
     }
 
     /// Elements: point reads, and ranges inside one value.
-    pub(crate) fn elements(&self) -> Result<rocksdb::Options, rocksdb::Error> {
+    pub(crate) fn elements(&self, kept: &Kept) -> Result<rocksdb::Options, rocksdb::Error> {
         let mut o = self.family(self.0.options.store_memtable_bytes, 64 << 10, &self.table(8 << 10))?;
         o.set_prefix_extractor(SliceTransform::create_fixed_prefix(ELEMENT_PREFIX));
+        // Queues and trimmed collections leave tombstones at their ends: a file that is mostly tombstones is compacted.
+        o.add_compact_on_deletion_collector_factory(4096, 2048, 0.5);
+        o.set_compaction_filter_factory(kept.element_filter());
         Ok(o)
     }
 
@@ -144,7 +147,7 @@ impl Shared {
         Ok(o)
     }
 
-    /// One record, replaced by every batch. Not in place, though a memtable then keeps its past, about 100 bytes a batch:
+    /// One record that every batch replaces, and those of garbage. Not in place, though a memtable then keeps its past, about 100 bytes a batch:
     /// RocksDB gives no snapshots once any family is updated in place.
     pub(crate) fn meta(&self) -> Result<rocksdb::Options, rocksdb::Error> {
         self.family(self.0.options.store_memtable_bytes, 64 << 10, &self.table(4 << 10))

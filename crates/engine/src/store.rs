@@ -5,7 +5,7 @@
 //! | `default` | root records: one for each key. The default one, because the hot path then needs no handle |
 //! | `elements` | elements of exploded values |
 //! | `expiries` | the expiry index: one empty record for each key that expires |
-//! | `meta` | one record: applied decree, databases, counters |
+//! | `meta` | one record with applied decree, databases and counters; one for each ended value whose elements are still there |
 //!
 //! **Invariant:** what is on disk is the state after one decree, the one its `meta` record names. Everything is flushed at once
 //! (atomic flush) and every batch writes `meta` too; RocksDB's own log is off. What was applied after the last flush is lost with the
@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     BottommostLevelCompaction, ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DBWithThreadMode, FlushOptions, ReadOptions, ReadTier,
-    SingleThreaded, WriteOptions, properties,
+    SingleThreaded, WriteBatch, WriteOptions, properties,
 };
 use tracing::info;
 use types::id::Decree;
@@ -31,10 +31,12 @@ use crate::databases::Databases;
 use crate::directory;
 use crate::error::{OpenError, StorageFailure};
 use crate::filter::Kept;
+use crate::garbage::{Orphan, RECORDS};
 use crate::published::Published;
 use crate::reader::decode_root;
 use crate::rows::Rows;
 use crate::shared::Shared;
+use crate::walk;
 
 /// The handles of all families belong to the database and never change: the thread mode without a lock.
 pub(crate) type Db = DBWithThreadMode<SingleThreaded>;
@@ -81,6 +83,19 @@ pub struct Usage {
     pub background_errors: u64,
 }
 
+/// What is there for compactions to drop, and what they dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Litter {
+    /// Ended values whose elements may still be on the disk.
+    pub values: u64,
+    /// Their elements.
+    pub elements: u64,
+    /// Root records that compactions dropped since the store was opened.
+    pub dropped_roots: u64,
+    /// Elements that compactions dropped since the store was opened.
+    pub dropped_elements: u64,
+}
+
 impl Store {
     /// Opens the store in `dir` for the slots of its partition, making it if need be. What it holds is the state after
     /// [`Store::applied`], which then equals [`Store::durable`].
@@ -96,7 +111,7 @@ impl Store {
         options.create_missing_column_families(!format.complete());
         let families = [
             ColumnFamilyDescriptor::new(rocksdb::DEFAULT_COLUMN_FAMILY_NAME, shared.roots(&kept).map_err(engine_error)?),
-            ColumnFamilyDescriptor::new(ELEMENTS, shared.elements().map_err(engine_error)?),
+            ColumnFamilyDescriptor::new(ELEMENTS, shared.elements(&kept).map_err(engine_error)?),
             ColumnFamilyDescriptor::new(EXPIRIES, shared.expiries(&kept).map_err(engine_error)?),
             ColumnFamilyDescriptor::new(META, shared.meta().map_err(engine_error)?),
         ];
@@ -128,7 +143,20 @@ impl Store {
             _shared: shared.clone(),
         };
         store.published.publish(applied, &mut databases.clone(), true);
+        store.load_garbage().map_err(|reason| damaged(&reason))?;
         Ok(store)
+    }
+
+    fn load_garbage(&self) -> Result<(), String> {
+        let mut options = read_options(Tier::Disk);
+        options.set_iterate_lower_bound(RECORDS);
+        let mut records = self.db.raw_iterator_cf_opt(self.meta(), options);
+        records.seek_to_first();
+        while let Some((key, record)) = records.item().filter(|(key, _)| key.starts_with(RECORDS)) {
+            self.kept.garbage.is_dead(Orphan::parse(key, record).ok_or("a record of garbage is none")?);
+            records.next();
+        }
+        records.status().map_err(rocksdb::Error::into_string)
     }
 
     /// The partition's slots.
@@ -192,13 +220,101 @@ impl Store {
         Ok(durable)
     }
 
-    /// Rewrites all root records and the expiry index, without what flushed databases left. Blocks; reads and writes go on.
-    pub fn compact(&self) {
+    /// Rewrites everything, without what flushed databases and ended values left, unless `stop` says before it is done that there is no time
+    /// any more. Blocks; reads and writes go on.
+    ///
+    /// # Errors
+    /// [`StorageFailure`].
+    pub fn compact(&self, stop: &dyn Fn() -> bool) -> Result<(), StorageFailure> {
+        let (databases, values) = (self.kept.dead(), self.kept.garbage.dead());
+        info!(databases = databases.len(), values = values.len(), "compacting all");
+        for family in [self.roots(), self.elements()] {
+            if !self.compact_slots(family, self.slots(), stop) {
+                return Ok(());
+            }
+        }
+        self.compact_range(self.expiries(), None, None);
+        self.kept.compacted(&databases);
+        self.forget(&values)
+    }
+
+    /// What is there to collect, and what was.
+    pub fn litter(&self) -> Litter {
+        let (values, elements) = self.kept.garbage.size();
+        Litter {
+            values: values as u64,
+            elements,
+            dropped_roots: self.kept.dropped.roots.load(Ordering::Relaxed),
+            dropped_elements: self.kept.dropped.elements.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether so much of the store is garbage that [`Store::collect`] should be called.
+    pub fn is_littered(&self) -> bool {
+        let (values, elements) = self.kept.garbage.size();
+        let estimate = || self.db.property_int_value_cf(self.elements(), properties::ESTIMATE_NUM_KEYS).ok().flatten().unwrap_or(0);
+        !self.kept.dead().is_empty() || values > GARBAGE_VALUES_MAX || (elements >= GARBAGE_ELEMENTS_MIN && elements >= estimate() / 4)
+    }
+
+    /// Rewrites the files in which ended values and flushed databases lie, without them. Otherwise as [`Store::compact`].
+    ///
+    /// # Errors
+    /// [`StorageFailure`].
+    pub fn collect(&self, stop: &dyn Fn() -> bool) -> Result<(), StorageFailure> {
+        if !self.kept.dead().is_empty() {
+            return self.compact(stop);
+        }
+        let dead = self.kept.garbage.dead();
+        let (Some(first), Some(last)) = (dead.first(), dead.last()) else { return Ok(()) };
+        info!(values = dead.len(), elements = self.kept.garbage.size().1, "collecting garbage");
+        if dead.len() > RANGES_MAX {
+            let slots = first.value.slot.number()..=last.value.slot.number();
+            return if self.compact_slots(self.elements(), slots, stop) { self.forget(&dead) } else { Ok(()) };
+        }
+        for orphan in dead.iter().take_while(|_| !stop()) {
+            let prefix = orphan.value.prefix();
+            self.compact_range(self.elements(), Some(&prefix), Some(&walk::after(&prefix)));
+            self.forget(std::slice::from_ref(orphan))?;
+        }
+        Ok(())
+    }
+
+    /// In steps between which there is time to stop; whether all was done.
+    fn compact_slots(&self, family: &ColumnFamily, slots: RangeInclusive<u16>, stop: &dyn Fn() -> bool) -> bool {
+        let last = u32::from(*slots.end());
+        let step = (last + 1 - u32::from(*slots.start())).div_ceil(STEPS) as usize;
+        for from in (u32::from(*slots.start())..=last).step_by(step) {
+            if stop() {
+                return false;
+            }
+            let bound = |slot: u32| u16::try_from(slot).map_or([u8::MAX; 2], u16::to_be_bytes);
+            self.compact_range(family, Some(&bound(from)), Some(&bound((from + step as u32).min(last + 1))));
+        }
+        true
+    }
+
+    fn compact_range(&self, family: &ColumnFamily, from: Option<&[u8]>, to: Option<&[u8]>) {
         let mut options = CompactOptions::default();
         options.set_exclusive_manual_compaction(false);
-        options.set_bottommost_level_compaction(BottommostLevelCompaction::ForceOptimized);
-        self.db.compact_range_opt(None::<&[u8]>, None::<&[u8]>, &options);
-        self.db.compact_range_cf_opt(self.expiries(), None::<&[u8]>, None::<&[u8]>, &options);
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        self.db.compact_range_cf_opt(family, from, to, &options);
+    }
+
+    /// The elements of these values are gone. If that is lost in a crash they are looked for once more.
+    fn forget(&self, dead: &[Orphan]) -> Result<(), StorageFailure> {
+        for chunk in dead.chunks(1024) {
+            let mut batch = WriteBatch::default();
+            for orphan in chunk {
+                batch.delete_cf(self.meta(), orphan.key());
+            }
+            let mut options = WriteOptions::new();
+            options.disable_wal(true);
+            self.db.write_opt(batch, &options).map_err(StorageFailure::new("forget garbage"))?;
+            for orphan in chunk {
+                self.kept.garbage.forget(orphan);
+            }
+        }
+        Ok(())
     }
 
     /// Sizes, as RocksDB estimates them.
@@ -327,7 +443,15 @@ fn write_options() -> WriteOptions {
     options
 }
 
-/// Key of the one record in `meta`.
+/// Fewer elements of ended values than this are left to the compactions that come anyway.
+const GARBAGE_ELEMENTS_MIN: u64 = 10_000;
+/// More ended values than this are collected, however few elements they have: each takes memory.
+const GARBAGE_VALUES_MAX: usize = 100_000;
+/// Steps of a compaction of all slots.
+const STEPS: u32 = 16;
+/// So many ended values are compacted one by one at most.
+const RANGES_MAX: usize = 8;
+/// Key of the record in `meta` that every batch replaces.
 pub(crate) const STATE: &[u8] = b"state";
 const ELEMENTS: &str = "elements";
 const EXPIRIES: &str = "expiries";

@@ -5,17 +5,18 @@ use std::ops::RangeInclusive;
 use bytes::Bytes;
 use types::id::Decree;
 use types::root::Root;
-use types::slot::{Cursor, Slot};
+use types::slot::Cursor;
 use types::time::UnixMs;
-use types::txn::{Abort, Database, HashKey, HashKeyTxn, KeyCount, Scanned};
+use types::txn::{Abort, Database, HashKey, HashKeyTxn, KeyCount, Scanned, SortKeys, ValueId, Visit};
 
 use crate::error::read_failed;
-use crate::keys::{Key, Physical, RootKey, element_key};
+use crate::keys::{ElementKey, Key, Physical, RootKey};
 use crate::overlay::{self, Overlay};
 pub use crate::reader::Reader;
 use crate::root::Presence;
 use crate::scan::{self, Bounds};
 use crate::store::{Store, Tier, read_options};
+use crate::walk::{Walk, laid_over};
 use crate::write_set::WriteSet;
 
 /// The transaction of one command that may write. Without [`Txn::commit`] it never happened.
@@ -27,7 +28,22 @@ pub struct Txn<'a> {
     savepoint: (usize, overlay::Savepoint),
     committed: bool,
     /// The root looked at last: most commands read a key and then write it, which is one look-up.
-    last: Option<(Key, Presence)>,
+    last: Option<(Key, Old)>,
+}
+
+/// What there was under a key.
+#[derive(Debug, Clone, Copy)]
+struct Old {
+    presence: Presence,
+    /// Of an exploded value, else 0.
+    id: u64,
+    count: u64,
+}
+
+impl Old {
+    fn of(root: Option<&Root>) -> Old {
+        Old { presence: Presence::of(root), id: root.map_or(0, |root| root.id), count: root.map_or(0, |root| root.count) }
+    }
 }
 
 /// What a command is evaluated with, beside the data.
@@ -73,13 +89,59 @@ impl<'a> Txn<'a> {
         }
     }
 
-    fn presence(&self, key: &RootKey<'_>, encoded: &[u8]) -> Result<Presence, Abort> {
-        if let Some((last, presence)) = &self.last
+    fn old(&self, key: &RootKey<'_>, encoded: &[u8]) -> Result<Old, Abort> {
+        if let Some((last, old)) = &self.last
             && last[..] == *encoded
         {
-            return Ok(*presence);
+            return Ok(*old);
         }
-        self.find(key, encoded, Presence::of, |store| Ok(Presence::of(store.read_root(encoded, self.context.tier)?.as_ref())))
+        self.find(key, encoded, Old::of, |store| Ok(Old::of(store.read_root(encoded, self.context.tier)?.as_ref())))
+    }
+
+    /// The elements of what was there are garbage, unless the new root names them, too.
+    fn orphan(&mut self, key: &RootKey<'_>, old: Old, new_id: u64) {
+        if old.id != 0
+            && old.id != new_id
+            && let Some(slot) = key.place.slot()
+        {
+            self.writes.orphan(&ElementKey { slot, database: key.database, id: old.id }, old.count);
+        }
+    }
+
+    /// Removes a root, if it is there.
+    fn remove_root(&mut self, key: &HashKey<'_>, keep_elements: bool) -> Result<(), Abort> {
+        self.store.check_slot(key.slot);
+        let Some(physical) = self.overlay.databases.physical(key.database) else { return Ok(()) };
+        let key = RootKey::of(key, physical);
+        let encoded = key.encode();
+        let old = self.old(&key, &encoded)?;
+        let Presence::Present { expire } = old.presence else { return Ok(()) };
+        self.overlay.save_databases();
+        if !keep_elements {
+            self.orphan(&key, old, 0);
+        }
+        self.writes.delete_root(&encoded, expire);
+        self.change(&key, encoded, old.presence, None);
+        Ok(())
+    }
+
+    /// Which elements `value` means; `None` if its database holds nothing.
+    fn elements(&self, value: ValueId) -> Option<ElementKey> {
+        self.store.check_slot(value.slot);
+        let database = self.overlay.databases.physical(value.database)?;
+        Some(ElementKey { slot: value.slot, database, id: value.id })
+    }
+
+    fn write_element(&mut self, value: ValueId, sort_key: &[u8], element: Option<Bytes>) {
+        self.store.check_slot(value.slot);
+        // A database without a number fails the write of the root, which is part of every command that writes elements.
+        let Ok(database) = self.map(value.database) else { return };
+        let key = ElementKey { slot: value.slot, database, id: value.id }.element(sort_key);
+        match &element {
+            Some(element) => self.writes.put_element(&key, element),
+            None => self.writes.delete_element(&key),
+        }
+        self.overlay.put_element(self.context.decree, key, element);
     }
 
     /// The physical number of a database that is about to be written to.
@@ -98,8 +160,8 @@ impl<'a> Txn<'a> {
 
     /// Books the change of a root in the counters, the memo and the overlay.
     fn change(&mut self, key: &RootKey<'_>, encoded: Key, old: Presence, root: Option<Root>) {
-        let new = Presence::of(root.as_ref());
-        assert!(self.overlay.databases.count_change(key.database, old, new), "keys of database {} miscounted", key.database.0);
+        let new = Old::of(root.as_ref());
+        assert!(self.overlay.databases.count_change(key.database, old, new.presence), "keys of database {} miscounted", key.database.0);
         self.last = Some((encoded.clone(), new));
         self.overlay.put_root(self.context.decree, key, encoded, root);
     }
@@ -141,7 +203,7 @@ impl HashKeyTxn for Txn<'_> {
         let key = RootKey::of(key, physical);
         let encoded = key.encode();
         let root = self.find(&key, &encoded, |root| root.cloned(), |store| store.read_root(&encoded, self.context.tier))?;
-        self.last = Some((encoded, Presence::of(root.as_ref())));
+        self.last = Some((encoded, Old::of(root.as_ref())));
         Ok(root)
     }
 
@@ -149,25 +211,21 @@ impl HashKeyTxn for Txn<'_> {
         self.store.check_slot(key.slot);
         let key = RootKey::of(key, self.map(key.database)?);
         let encoded = key.encode();
-        let old = self.presence(&key, &encoded)?;
+        let old = self.old(&key, &encoded)?;
         root.version = self.context.decree.0;
         root.written = u32::try_from(self.context.now.secs()).unwrap_or(0);
-        self.writes.put_root(&encoded, &root, old);
-        self.change(&key, encoded, old, Some(root));
+        self.orphan(&key, old, root.id);
+        self.writes.put_root(&encoded, &root, old.presence);
+        self.change(&key, encoded, old.presence, Some(root));
         Ok(())
     }
 
     fn delete_root(&mut self, key: &HashKey<'_>) -> Result<(), Abort> {
-        self.store.check_slot(key.slot);
-        let Some(physical) = self.overlay.databases.physical(key.database) else { return Ok(()) };
-        let key = RootKey::of(key, physical);
-        let encoded = key.encode();
-        let old = self.presence(&key, &encoded)?;
-        let Presence::Present { expire } = old else { return Ok(()) };
-        self.overlay.save_databases();
-        self.writes.delete_root(&encoded, expire);
-        self.change(&key, encoded, old, None);
-        Ok(())
+        self.remove_root(key, false)
+    }
+
+    fn forget_root(&mut self, key: &HashKey<'_>) -> Result<(), Abort> {
+        self.remove_root(key, true)
     }
 
     fn scan(&mut self, database: Database, from: Cursor, limit: usize, visit: usize) -> Result<(Vec<Scanned>, Option<Cursor>), Abort> {
@@ -200,9 +258,19 @@ impl HashKeyTxn for Txn<'_> {
         self.overlay.databases.in_use()
     }
 
-    fn get(&mut self, slot: Slot, id: u64, sort_key: &[u8]) -> Result<Option<Bytes>, Abort> {
-        self.store.check_slot(slot);
-        let key = element_key(slot, id, sort_key);
+    fn swap(&mut self, a: Database, b: Database) -> Result<(), Abort> {
+        if a != b && (self.overlay.databases.physical(a).is_some() || self.overlay.databases.physical(b).is_some()) {
+            self.overlay.save_databases();
+            self.overlay.databases.swap(a, b);
+            self.writes.swap(a, b);
+            self.last = None;
+        }
+        Ok(())
+    }
+
+    fn get(&mut self, value: ValueId, sort_key: &[u8]) -> Result<Option<Bytes>, Abort> {
+        let Some(elements) = self.elements(value) else { return Ok(None) };
+        let key = elements.element(sort_key);
         if let Some(value) = self.overlay.element(&key) {
             return Ok(value.cloned());
         }
@@ -211,17 +279,19 @@ impl HashKeyTxn for Txn<'_> {
         Ok(value.map(|value| Bytes::copy_from_slice(&value)))
     }
 
-    fn put(&mut self, slot: Slot, id: u64, sort_key: &[u8], value: Bytes) {
-        self.store.check_slot(slot);
-        let key = element_key(slot, id, sort_key);
-        self.writes.put_element(&key, &value);
-        self.overlay.put_element(self.context.decree, key, Some(value));
+    fn range(&mut self, value: ValueId, keys: &SortKeys<'_>, visit: &mut Visit<'_>) -> Result<(), Abort> {
+        let Some(walk) = self.elements(value).and_then(|elements| Walk::of(&elements.prefix(), keys)) else { return Ok(()) };
+        let (store, options) = (self.store, read_options(self.context.tier));
+        // No budget: a write is evaluated once, where it must be.
+        let stored = |visit: &mut Visit<'_>| walk.stored(store, options, usize::MAX, visit);
+        laid_over(self.overlay.elements(&walk), walk.reverse(), stored, visit)
     }
 
-    fn delete(&mut self, slot: Slot, id: u64, sort_key: &[u8]) {
-        self.store.check_slot(slot);
-        let key = element_key(slot, id, sort_key);
-        self.writes.delete_element(&key);
-        self.overlay.put_element(self.context.decree, key, None);
+    fn put(&mut self, value: ValueId, sort_key: &[u8], element: Bytes) {
+        self.write_element(value, sort_key, Some(element));
+    }
+
+    fn delete(&mut self, value: ValueId, sort_key: &[u8]) {
+        self.write_element(value, sort_key, None);
     }
 }

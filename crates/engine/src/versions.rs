@@ -37,10 +37,6 @@ impl<V> Versions<V> {
         Versions { log: VecDeque::new(), front: 0, index: HashMap::default() }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.log.is_empty()
-    }
-
     /// Number of versions, superseded ones included.
     pub(crate) fn len(&self) -> usize {
         self.log.len()
@@ -131,15 +127,6 @@ impl Hasher for Mix {
     fn write_u64(&mut self, value: u64) {
         self.0 = fold(self.0 ^ value);
     }
-}
-
-/// A hash of any bytes, for keys that do not carry one.
-pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    let hash = words.iter().fold(bytes.len() as u64, |hash, word| fold(hash ^ u64::from_le_bytes(*word)));
-    fold(hash ^ u64::from_le_bytes(last))
 }
 
 /// High and low half of a 128-bit product: every bit of the input reaches every bit of the output.

@@ -14,7 +14,7 @@ use types::root::Root;
 use types::time::UnixMs;
 use types::txn::Database;
 
-use crate::keys::Physical;
+use crate::keys::{ELEMENT_PREFIX, ElementKey, Physical};
 use crate::root::{self, Presence};
 use crate::varint;
 
@@ -104,6 +104,19 @@ impl WriteSet {
         varint::put(&mut self.buffer, next);
     }
 
+    /// The elements of a value are garbage from here on; `count` is about how many they are.
+    pub(crate) fn orphan(&mut self, value: &ElementKey, count: u64) {
+        self.tag(ORPHAN);
+        self.buffer.extend_from_slice(&value.prefix());
+        varint::put(&mut self.buffer, count);
+    }
+
+    pub(crate) fn swap(&mut self, a: Database, b: Database) {
+        self.tag(SWAP);
+        varint::put(&mut self.buffer, u64::from(a.0));
+        varint::put(&mut self.buffer, u64::from(b.0));
+    }
+
     fn root_op(&mut self, what: u8, key: &[u8], old: Presence) {
         match old {
             Presence::Absent => self.tag(what),
@@ -139,6 +152,8 @@ pub(crate) enum Op<'a> {
     Map { logical: Database, physical: Physical },
     Unmap { logical: Database },
     NextId(u64),
+    Orphan { value: ElementKey, count: u64 },
+    Swap { a: Database, b: Database },
 }
 
 /// Reads the ops of a body; ends after the first error.
@@ -183,6 +198,12 @@ impl<'a> Ops<'a> {
             (MAP, Presence::Absent) => Op::Map { logical: self.logical()?, physical: Physical(u32::try_from(self.number()?).ok()?) },
             (UNMAP, Presence::Absent) => Op::Unmap { logical: self.logical()? },
             (NEXT_ID, Presence::Absent) => Op::NextId(self.number()?),
+            (ORPHAN, Presence::Absent) => {
+                let (prefix, rest) = self.rest.split_at_checked(ELEMENT_PREFIX)?;
+                self.rest = rest;
+                Op::Orphan { value: ElementKey::parse(prefix)?, count: self.number()? }
+            }
+            (SWAP, Presence::Absent) => Op::Swap { a: self.logical()?, b: self.logical()? },
             _ => return None,
         };
         Some(op)
@@ -226,6 +247,8 @@ const DELETE_ELEMENT: u8 = 4;
 const MAP: u8 = 5;
 const UNMAP: u8 = 6;
 const NEXT_ID: u8 = 7;
+const ORPHAN: u8 = 8;
+const SWAP: u8 = 9;
 const OLD: u8 = 0x10;
 const OLD_EXPIRE: u8 = 0x20;
 

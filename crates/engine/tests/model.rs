@@ -4,24 +4,58 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::ops::{Bound, ControlFlow, RangeBounds};
 
 use bytes::Bytes;
 use engine::store::Tier;
 use proptest::prelude::*;
 use support::{Partition, scan_all};
 use types::root::{Kind, Root};
-use types::slot::Slot;
 use types::time::UnixMs;
-use types::txn::{Abort, Database, HashKey, HashKeyTxn, KeyCount};
+use types::txn::{Abort, Database, HashKey, HashKeyTxn, KeyCount, SortKeys, ValueId};
 
 /// What one command does, in order.
 #[derive(Debug, Clone)]
 enum Action {
-    Put { database: u16, name: u8, value: u8, expire: Option<i64> },
-    Delete { database: u16, name: u8 },
-    Flush { database: u16 },
-    PutElement { id: u64, sort_key: u8, value: u8 },
-    DeleteElement { id: u64, sort_key: u8 },
+    Put {
+        database: u16,
+        name: u8,
+        value: u8,
+        expire: Option<i64>,
+    },
+    Delete {
+        database: u16,
+        name: u8,
+    },
+    Flush {
+        database: u16,
+    },
+    /// A root with elements of its own.
+    Explode {
+        database: u16,
+        name: u8,
+    },
+    /// An element of whatever exploded value the key has.
+    PutElement {
+        database: u16,
+        name: u8,
+        sort_key: u8,
+        value: u8,
+    },
+    DeleteElement {
+        database: u16,
+        name: u8,
+        sort_key: u8,
+    },
+    /// To the next name of the same slot.
+    Rename {
+        database: u16,
+        name: u8,
+    },
+    Swap {
+        a: u16,
+        b: u16,
+    },
     NextId,
 }
 
@@ -32,6 +66,7 @@ enum Step {
     Apply(usize),
     Flush,
     Compact,
+    Collect,
     Crash,
     Advance(i64),
 }
@@ -43,8 +78,12 @@ fn action() -> impl Strategy<Value = Action> {
         8 => put.prop_map(|(database, name, value, expire)| Action::Put { database, name, value, expire }),
         4 => (0..3u16, name).prop_map(|(database, name)| Action::Delete { database, name }),
         1 => (0..3u16).prop_map(|database| Action::Flush { database }),
-        2 => (0..2u64, 0..4u8, any::<u8>()).prop_map(|(id, sort_key, value)| Action::PutElement { id, sort_key, value }),
-        1 => (0..2u64, 0..4u8).prop_map(|(id, sort_key)| Action::DeleteElement { id, sort_key }),
+        2 => (0..3u16, 0..4u8).prop_map(|(database, name)| Action::Explode { database, name }),
+        8 => (0..3u16, 0..4u8, 0..6u8, any::<u8>())
+            .prop_map(|(database, name, sort_key, value)| Action::PutElement { database, name, sort_key, value }),
+        4 => (0..3u16, 0..4u8, 0..6u8).prop_map(|(database, name, sort_key)| Action::DeleteElement { database, name, sort_key }),
+        1 => (0..3u16, 0..4u8).prop_map(|(database, name)| Action::Rename { database, name }),
+        1 => (0..3u16, 0..3u16).prop_map(|(a, b)| Action::Swap { a, b }),
         1 => Just(Action::NextId),
     ]
 }
@@ -57,6 +96,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (1..4usize).prop_map(Step::Apply),
         2 => Just(Step::Flush),
         1 => Just(Step::Compact),
+        1 => Just(Step::Collect),
         1 => Just(Step::Crash),
         3 => (1..60i64).prop_map(Step::Advance),
     ]
@@ -66,7 +106,8 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Model {
     roots: BTreeMap<(u16, String), (Bytes, Option<i64>, u64)>,
-    elements: BTreeMap<(u64, u8), u8>,
+    /// Elements of exploded values, with their id.
+    elements: BTreeMap<(u16, String), (u64, BTreeMap<u8, u8>)>,
     last_id: u64,
 }
 
@@ -74,12 +115,55 @@ impl Model {
     fn act(&mut self, action: &Action, decree: u64) {
         match action {
             Action::Put { database, name, value, expire } => {
+                self.elements.remove(&(*database, key(*name)));
                 self.roots.insert((*database, key(*name)), (Bytes::copy_from_slice(&[*value]), *expire, decree));
             }
-            Action::Delete { database, name } => drop(self.roots.remove(&(*database, key(*name)))),
-            Action::Flush { database } => self.roots.retain(|(d, _), _| d != database),
-            Action::PutElement { id, sort_key, value } => drop(self.elements.insert((*id, *sort_key), *value)),
-            Action::DeleteElement { id, sort_key } => drop(self.elements.remove(&(*id, *sort_key))),
+            Action::Delete { database, name } => {
+                self.elements.remove(&(*database, key(*name)));
+                self.roots.remove(&(*database, key(*name)));
+            }
+            Action::Flush { database } => {
+                self.roots.retain(|(d, _), _| d != database);
+                self.elements.retain(|(d, _), _| d != database);
+            }
+            Action::Explode { database, name } => {
+                self.elements.insert((*database, key(*name)), (self.last_id, BTreeMap::new()));
+                self.roots.insert((*database, key(*name)), (Bytes::new(), None, decree));
+            }
+            Action::PutElement { database, name, sort_key, value } => {
+                if let Some((_, elements)) = self.elements.get_mut(&(*database, key(*name))) {
+                    elements.insert(*sort_key, *value);
+                }
+            }
+            Action::DeleteElement { database, name, sort_key } => {
+                if let Some((_, elements)) = self.elements.get_mut(&(*database, key(*name))) {
+                    elements.remove(sort_key);
+                }
+            }
+            Action::Rename { database, name } => {
+                if let Some(root) = self.roots.remove(&(*database, key(*name))) {
+                    let elements = self.elements.remove(&(*database, key(*name)));
+                    let to = (*database, key(*name + 3));
+                    self.elements.remove(&to);
+                    self.roots.insert(to.clone(), (root.0, root.1, decree));
+                    if let Some(elements) = elements {
+                        self.elements.insert(to, elements);
+                    }
+                }
+            }
+            Action::Swap { a, b } => {
+                let other = |d: u16| {
+                    if d == *a {
+                        *b
+                    } else if d == *b {
+                        *a
+                    } else {
+                        d
+                    }
+                };
+                self.roots = std::mem::take(&mut self.roots).into_iter().map(|((d, name), root)| ((other(d), name), root)).collect();
+                self.elements = std::mem::take(&mut self.elements).into_iter().map(|((d, name), e)| ((other(d), name), e)).collect();
+            }
             Action::NextId => {}
         }
     }
@@ -102,12 +186,18 @@ impl Model {
     }
 }
 
+/// Three names in each of three slots, and a tenth one.
 fn key(name: u8) -> String {
-    format!("key:{name}")
+    format!("{{{}}}key:{name}", name % 3)
 }
 
 fn act(txn: &mut dyn HashKeyTxn, action: &Action, last_id: &mut u64) -> Result<(), Abort> {
-    let slot = Slot::new(5).unwrap();
+    let mut next_id = |txn: &mut dyn HashKeyTxn| {
+        let id = txn.next_id();
+        assert!(id > *last_id, "id {id} after {last_id}");
+        *last_id = id;
+        id
+    };
     match action {
         Action::Put { database, name, value, expire } => {
             let root = Root { expire: expire.map(UnixMs), ..Root::inline(Kind::String, Bytes::copy_from_slice(&[*value])) };
@@ -115,15 +205,42 @@ fn act(txn: &mut dyn HashKeyTxn, action: &Action, last_id: &mut u64) -> Result<(
         }
         Action::Delete { database, name } => txn.delete_root(&HashKey::new(Database(*database), key(*name).as_bytes()))?,
         Action::Flush { database } => txn.flush(Database(*database)),
-        Action::PutElement { id, sort_key, value } => txn.put(slot, *id, &[*sort_key], Bytes::copy_from_slice(&[*value])),
-        Action::DeleteElement { id, sort_key } => txn.delete(slot, *id, &[*sort_key]),
+        Action::Explode { database, name } => {
+            let id = next_id(txn);
+            let root = Root { id, ..Root::inline(Kind::Hash, Bytes::new()) };
+            txn.put_root(&HashKey::new(Database(*database), key(*name).as_bytes()), root)?;
+        }
+        Action::PutElement { database, name, sort_key, value } => {
+            if let Some(of) = elements_of(txn, *database, *name)? {
+                txn.put(of, &[*sort_key], Bytes::copy_from_slice(&[*value]));
+            }
+        }
+        Action::DeleteElement { database, name, sort_key } => {
+            if let Some(of) = elements_of(txn, *database, *name)? {
+                txn.delete(of, &[*sort_key]);
+            }
+        }
+        Action::Rename { database, name } => {
+            let (from, to) = (key(*name), key(*name + 3));
+            let (from, to) = (HashKey::new(Database(*database), from.as_bytes()), HashKey::new(Database(*database), to.as_bytes()));
+            if let Some(root) = txn.root(&from)? {
+                txn.put_root(&to, root)?;
+                txn.forget_root(&from)?;
+            }
+        }
+        Action::Swap { a, b } => txn.swap(Database(*a), Database(*b))?,
         Action::NextId => {
-            let id = txn.next_id();
-            assert!(id > *last_id, "id {id} after {last_id}");
-            *last_id = id;
+            next_id(txn);
         }
     }
     Ok(())
+}
+
+/// The elements of the exploded value that a key has.
+fn elements_of(txn: &mut dyn HashKeyTxn, database: u16, name: u8) -> Result<Option<ValueId>, Abort> {
+    let name = key(name);
+    let key = HashKey::new(Database(database), name.as_bytes());
+    Ok(txn.root(&key)?.filter(|root| root.id != 0).map(|root| ValueId::of(&key, root.id)))
 }
 
 /// Whether `txn` shows exactly what `model` holds.
@@ -155,10 +272,36 @@ fn check(txn: &mut dyn HashKeyTxn, model: &Model, now: UnixMs) -> Result<(), Abo
     found.sort();
     wanted.sort();
     assert_eq!(found, wanted);
-    for id in 0..2u64 {
-        for sort_key in 0..4u8 {
-            let value = txn.get(Slot::new(5).unwrap(), id, &[sort_key])?;
-            assert_eq!(value.map(|v| v[0]), model.elements.get(&(id, sort_key)).copied());
+    for database in 0..3u16 {
+        for name in 0..10u8 {
+            let expected = model.elements.get(&(database, key(name)));
+            let of = elements_of(txn, database, name)?;
+            assert_eq!(of.map(|of| of.id), expected.map(|(id, _)| *id), "{database}/{name}");
+            let (Some(of), Some((_, expected))) = (of, expected) else { continue };
+            for sort_key in 0..6u8 {
+                assert_eq!(txn.get(of, &[sort_key])?.map(|v| v[0]), expected.get(&sort_key).copied());
+            }
+            let all = SortKeys::from(b"");
+            let middle = SortKeys { from: Bound::Excluded(&[0]), to: Bound::Included(&[4]), reverse: false };
+            let before = SortKeys::between(b"", &[2]);
+            for keys in [all, all.reversed(), middle, middle.reversed(), before, before.reversed()] {
+                let inside = |sort_key: &u8| {
+                    let sort_key = &[*sort_key][..];
+                    (keys.from, keys.to).contains(sort_key)
+                };
+                let mut wanted: Vec<(u8, u8)> = expected.iter().filter(|(k, _)| inside(k)).map(|(&k, &v)| (k, v)).collect();
+                if keys.reverse {
+                    wanted.reverse();
+                }
+                for limit in [1, 2, usize::MAX] {
+                    let mut seen = Vec::new();
+                    txn.range(of, &keys, &mut |sort_key, element| {
+                        seen.push((sort_key[0], element[0]));
+                        if seen.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                    })?;
+                    assert_eq!(seen, wanted[..wanted.len().min(limit)], "{keys:?}");
+                }
+            }
         }
     }
     Ok(())
@@ -198,7 +341,8 @@ fn run(steps: &[Step]) {
                 let durable = partition.store().flush().unwrap();
                 assert_eq!(durable, partition.store().applied());
             }
-            Step::Compact => partition.store().compact(),
+            Step::Collect => partition.store().collect(&|| false).unwrap(),
+            Step::Compact => partition.store().compact(&|| false).unwrap(),
             Step::Crash => {
                 partition.seal();
                 sealed.push(model.clone());

@@ -107,15 +107,15 @@ fn compaction_drops_a_flushed_database_but_not_before_that_is_durable() {
     p.set("other", "v");
     p.seal_and_apply();
     p.store().flush().unwrap();
-    p.store().compact();
+    p.store().compact(&|| false).unwrap();
     let full = p.store().usage().unwrap().disk_bytes;
     p.flush_database(D0);
     p.seal_and_apply();
-    p.store().compact();
+    p.store().compact(&|| false).unwrap();
     let kept = p.store().usage().unwrap().disk_bytes;
     assert!(kept > full / 2, "{kept} of {full}: nobody has asked yet what is durable");
     p.store().flush().unwrap();
-    p.store().compact();
+    p.store().compact(&|| false).unwrap();
     let usage = p.store().usage().unwrap();
     assert!(usage.disk_bytes < full / 4, "{usage:?} of {full}");
 }

@@ -16,6 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use types::args::Args;
 use types::id::{NodeId, RequestId, TableId};
+use types::limits::Limits;
 use types::txn::{Call, CommandId, Database, Proto};
 use wire::rpc::{ControlRequest, ControlResponse, Execute, Executed, Outcome, Replicate};
 
@@ -109,7 +110,7 @@ fn start(runtime: &Runtime, later: bool, stop: CancellationToken) -> (String, to
 
 async fn run(runtime: &Runtime, node: &Arc<dyn Service>, in_flight: usize, batch: usize, total: usize) {
     let args = Args::copied(["SET", "key:000000012345", "xxxxxxxxxxxxxxxx"]);
-    let call = Call { command: CommandId(1), database: Database(0), proto: Proto::Resp2, args };
+    let call = Call { command: CommandId(1), database: Database(0), proto: Proto::Resp2, args, limits: Limits::DEFAULT };
     let calls: Arc<Vec<_>> = Arc::new((0..batch).map(|index| (index as u32, call.clone())).collect());
     let tasks: Vec<_> = (0..in_flight)
         .map(|_| {

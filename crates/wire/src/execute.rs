@@ -12,6 +12,7 @@ use types::txn::{Call, CommandId, Database, Proto};
 
 use crate::error::DecodeError;
 use crate::frame::{Draft, Frame, Kind, Parts, Piece};
+use crate::limits;
 use crate::outgoing::SHARED_MIN;
 use crate::proto::data as proto;
 use crate::rpc::{Execute, Executed, Outcome, Refusal, UNRESOLVED};
@@ -27,6 +28,7 @@ pub fn draft(request: &Execute, checked: bool) -> impl Draft {
     };
     let mut lengths = Vec::with_capacity(calls.iter().map(|(_, call)| call.args.len()).sum());
     lengths.extend(calls.iter().flat_map(|(_, call)| call.args.iter().map(|arg| arg.len() as u32)));
+    let (limits, limit_sets) = limits::columns(calls.iter().map(|(_, call)| &call.limits));
     let head = proto::Execute {
         table: request.table.0,
         session: request.request.session,
@@ -38,6 +40,8 @@ pub fn draft(request: &Execute, checked: bool) -> impl Draft {
         lengths,
         databases: column(calls.iter().any(|(_, call)| call.database.0 != 0), |call| call.database.0.into()),
         protos: column(calls.iter().any(|(_, call)| call.proto != Proto::Resp2), |call| (call.proto == Proto::Resp3).into()),
+        limits,
+        limit_sets,
     };
     let args = calls.iter().flat_map(|(_, call)| (0..call.args.len()).map(|index| argument(&call.args, index)));
     Parts::new(Kind::EXECUTE, head, args, checked)
@@ -89,6 +93,10 @@ impl ExecuteDecoder {
         if head.args.len() != count || ![0, count].contains(&head.databases.len()) || ![0, count].contains(&head.protos.len()) {
             return malformed("columns of different lengths");
         }
+        let Some(limits) = limits::sets(&head.limits) else { return malformed("limits that are none") };
+        if ![0, count].contains(&head.limit_sets.len()) {
+            return malformed("columns of different lengths");
+        }
         let payload = frame.payload();
         let mut calls = Vec::with_capacity(count);
         let mut lengths = &head.lengths[..];
@@ -115,8 +123,10 @@ impl ExecuteDecoder {
                 1 => Proto::Resp3,
                 _ => return malformed("unknown reply protocol"),
             };
+            let set = head.limit_sets.get(index).copied().unwrap_or(0) as usize;
+            let Some(&limits) = limits.get(set) else { return malformed("limits that are none") };
             let command = resolve(&args).unwrap_or(UNRESOLVED);
-            calls.push((head.partitions[index], Call { command, database: Database(database), proto, args }));
+            calls.push((head.partitions[index], Call { command, database: Database(database), proto, args, limits }));
         }
         if !lengths.is_empty() || start != payload.len() {
             return malformed("more arguments than announced");

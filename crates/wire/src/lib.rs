@@ -16,4 +16,5 @@ pub mod outgoing;
 pub mod replicate;
 pub mod rpc;
 
+mod limits;
 mod proto;

@@ -13,6 +13,7 @@ use pacifica::message::{Change, Message, Mutation};
 use types::args::Args;
 use types::group::{GroupConfig, TableRouting};
 use types::id::{Ballot, Decree, NodeId, PartitionId, RequestId, TableId};
+use types::limits::Limits;
 use types::time::Time;
 use types::txn::{Call, Database, Proto};
 use wire::control;
@@ -35,7 +36,7 @@ fn partition() -> PartitionId {
 fn execute() -> Execute {
     let call = |database, proto, words: &[&str]| {
         let args = Args::copied(words);
-        Call { command: resolve(&args).unwrap_or(UNRESOLVED), database: Database(database), proto, args }
+        Call { command: resolve(&args).unwrap_or(UNRESOLVED), database: Database(database), proto, args, limits: Limits::DEFAULT }
     };
     Execute {
         table: TableId(1),

@@ -27,12 +27,16 @@ fn call() -> impl Strategy<Value = (u32, Call)> {
     let name = prop_oneof![Just(b"SET".to_vec()), Just(b"GET".to_vec()), vec(any::<u8>(), 0..8)];
     // Some arguments are large enough to be shared instead of copied.
     let argument = prop_oneof![9 => vec(any::<u8>(), 0..40), 1 => vec(any::<u8>(), 16_000..17_000)];
-    (any::<u32>(), any::<u16>(), any::<bool>(), name, vec(argument, 0..6)).prop_map(|(partition, database, three, name, rest)| {
-        let args = Args::copied([name].into_iter().chain(rest));
-        let proto = if three { Proto::Resp3 } else { Proto::Resp2 };
-        let command = resolve(&args).unwrap_or(UNRESOLVED);
-        (partition, Call { command, database: Database(database), proto, args })
-    })
+    let entries = prop_oneof![3 => Just(None), 1 => (0..3u32).prop_map(Some)];
+    (any::<u32>(), any::<u16>(), any::<bool>(), name, vec(argument, 0..6), entries).prop_map(
+        |(partition, database, three, name, rest, entries)| {
+            let args = Args::copied([name].into_iter().chain(rest));
+            let proto = if three { Proto::Resp3 } else { Proto::Resp2 };
+            let command = resolve(&args).unwrap_or(UNRESOLVED);
+            let limits = entries.map_or(types::limits::Limits::DEFAULT, types::limits::Limits::exploding_at);
+            (partition, Call { command, database: Database(database), proto, args, limits })
+        },
+    )
 }
 
 fn execute() -> impl Strategy<Value = Execute> {
@@ -417,7 +421,7 @@ fn lengths_are_compared_with_limits_before_anything_is_allocated() {
 #[test]
 fn a_frame_that_does_not_fit_is_known_before_it_is_sent() {
     let args = Args::copied([&b"SET"[..], b"k", &[0; 1000]]);
-    let call = Call { command: UNRESOLVED, database: Database(0), proto: Proto::Resp2, args };
+    let call = Call { command: UNRESOLVED, database: Database(0), proto: Proto::Resp2, args, limits: types::limits::Limits::DEFAULT };
     let request = RequestId { session: 1, number: 1 };
     let request = Execute { table: TableId(1), request, again: false, patience: Duration::ZERO, calls: vec![(0, call)] };
     let draft = execute::draft(&request, true);
@@ -430,7 +434,7 @@ fn a_frame_that_does_not_fit_is_known_before_it_is_sent() {
 #[test]
 fn arguments_and_bodies_are_slices_of_what_was_read() {
     let args = Args::copied(["SET", "key", "value"]);
-    let call = Call { command: UNRESOLVED, database: Database(3), proto: Proto::Resp3, args };
+    let call = Call { command: UNRESOLVED, database: Database(3), proto: Proto::Resp3, args, limits: types::limits::Limits::DEFAULT };
     let request = RequestId { session: 1, number: 1 };
     let request = Execute { table: TableId(1), request, again: false, patience: Duration::ZERO, calls: vec![(0, call)] };
     let frame = frame(&bytes(execute::draft(&request, true), 1));

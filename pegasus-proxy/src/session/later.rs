@@ -1,10 +1,11 @@
-//! The commands that a session waits for: INFO, SCAN, RANDOMKEY, DEBUG SLEEP.
+//! The commands that a session waits for: INFO, SCAN, RANDOMKEY, DEBUG SLEEP, and those that read keys of several partitions.
 
 use std::time::Duration;
 
 use resp::reply;
 use tokio::io::{AsyncRead, AsyncWrite};
 use types::args::Args;
+use types::time::UnixMs;
 use types::txn::Call;
 
 use crate::errors;
@@ -18,9 +19,9 @@ use crate::session::scratch::Scratch;
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Runs such a command and appends its reply. Nothing else of the session is under way.
     pub(super) async fn run_later(&mut self, later: Later, request: Request, silent: bool, scratch: &mut Scratch) {
-        let Request { id, database, proto, args, .. } = request;
+        let Request { id, database, proto, args, limits, .. } = request;
         let mut out = Vec::new();
-        let call = Call { command: id, database, proto, args };
+        let call = Call { command: id, database, proto, args, limits };
         let failed = match later {
             Later::Sleep => {
                 sleep(&call.args, &mut out).await;
@@ -38,6 +39,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     Ok(())
                 }
             },
+            Later::Gather => {
+                let keys: Vec<usize> = request.command.keys(&call.args).collect();
+                let now = UnixMs(i64::try_from(self.shared.clock.unix().as_millis()).unwrap_or(i64::MAX));
+                self.walker().gather(&call, &keys, now, &mut out).await
+            }
             Later::RandomKey if !self.shared.router.ready().await => not_routed(&mut out),
             Later::RandomKey => {
                 let random = self.shared.ids.next_id();

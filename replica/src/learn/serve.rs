@@ -37,6 +37,8 @@ struct State {
     next: u64,
     /// Plans in the making.
     making: usize,
+    /// Plans that were fetched or given up: partition, decree, when.
+    ended: Vec<(PartitionId, Decree, Time)>,
 }
 
 struct Source {
@@ -74,6 +76,7 @@ impl Sources {
             let mut state = self.state.lock();
             let old = |(session, source): (&u64, &Source)| (now.since(source.used) > EXPIRY).then_some(*session);
             let old: Vec<u64> = state.sources.iter().filter_map(old).collect();
+            state.ended.retain(|(_, _, at)| now.since(*at) <= PINNED);
             old.into_iter().filter_map(|session| state.sources.remove(&session)).collect()
         };
         gone.iter().for_each(Source::remove);
@@ -95,11 +98,23 @@ impl Sources {
         Begun::New(state.next)
     }
 
-    fn end(&self, session: u64) {
-        let gone = self.state.lock().sources.remove(&session);
+    fn end(&self, session: u64, now: Time) {
+        let mut state = self.state.lock();
+        let gone = state.sources.remove(&session);
         if let Some(gone) = gone {
+            state.ended.push((gone.partition, gone.plan.decree, now));
+            drop(state);
             gone.remove();
         }
+    }
+
+    /// What follows this decree is what a learner of the partition asks for next: were it gone from the log, it would have to
+    /// fetch everything once more.
+    pub(crate) fn floor(&self, id: PartitionId) -> Option<Decree> {
+        let state = self.state.lock();
+        let fetching = state.sources.values().filter(|source| source.partition == id).map(|source| source.plan.decree);
+        let ended = state.ended.iter().filter(|(partition, ..)| *partition == id).map(|&(_, decree, _)| decree);
+        fetching.chain(ended).min()
     }
 }
 
@@ -301,7 +316,7 @@ impl Node {
 
     pub(crate) fn learn_end(self: &Arc<Self>, session: u64) -> Pending<ControlResponse> {
         self.answer_on_pool(move |node| {
-            node.sources.end(session);
+            node.sources.end(session, node.world.clock.now());
             ControlResponse::Done
         })
     }
@@ -354,6 +369,8 @@ pub(super) const REQUESTS: &str = "requests";
 /// Largest piece of a file.
 pub(super) const PIECE_MAX: u64 = 256 << 10;
 /// Sessions that nobody asks for are over.
-const EXPIRY: Duration = Duration::from_secs(60);
+const EXPIRY: Duration = Duration::from_secs(20);
+/// How long the log behind a plan is spared after it was fetched: by then its learner gets what follows as any member does, or has failed.
+const PINNED: Duration = Duration::from_secs(30);
 /// So much from the log is no more work than a checkpoint, however small the store.
 const LOG_BYTES_MIN: u64 = 64 << 20;

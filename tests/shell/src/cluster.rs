@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use client::router::{Options as RouterOptions, Router};
-use commands::coprocessor::{Limits, Redis};
+use commands::coprocessor::Redis;
 use engine::shared::{Options as StoreOptions, Shared};
 use history::event::Event;
 use meta::core::{Bootstrap, Options as MetaOptions};
@@ -156,7 +156,7 @@ impl Cluster {
 
     async fn serve(self: &Arc<Cluster>, host: &str, service: Arc<dyn Service>) -> turmoil::Result {
         let listener = Listener::bind(&self.links, host, PORT).await?;
-        let redis = redis();
+        let redis = Redis;
         let server = Server {
             us: Identity { cluster: "simulated".to_owned(), node: host.to_owned() },
             service,
@@ -241,7 +241,7 @@ impl Cluster {
         let world = NodeWorld {
             clock: Arc::new(self.clocks.of(&host)),
             machine: Arc::new(SimulatedMachine { platter: Arc::clone(&self.disks[&host]), runtime: Handle::current() }),
-            coprocessor: Arc::new(redis()),
+            coprocessor: Arc::new(Redis),
             meta: network.address(&format!("{META}:{PORT}")),
             network,
             shared: self.shared.clone(),
@@ -313,10 +313,6 @@ impl Cluster {
             *self.spoken.lock() += 1;
         }
     }
-}
-
-fn redis() -> Redis {
-    Redis::new(Limits { value_max: 1 << 20 })
 }
 
 /// Members of each group.

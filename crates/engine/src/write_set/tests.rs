@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use types::slot::Slot;
+
 use crate::root::tests::any_root;
 
 /// An op with its own bytes.
@@ -15,6 +17,8 @@ enum Owned {
     Map(u16, u32),
     Unmap(u16),
     NextId(u64),
+    Orphan(u16, u32, u64, u64),
+    Swap(u16, u16),
 }
 
 fn presence() -> impl Strategy<Value = Presence> {
@@ -34,6 +38,8 @@ fn op() -> impl Strategy<Value = Owned> {
         any::<(u16, u32)>().prop_map(|(logical, physical)| Owned::Map(logical, physical)),
         any::<u16>().prop_map(Owned::Unmap),
         any::<u64>().prop_map(Owned::NextId),
+        (0..16_384u16, any::<(u32, u64, u64)>()).prop_map(|(slot, (database, id, count))| Owned::Orphan(slot, database, id, count)),
+        any::<(u16, u16)>().prop_map(|(a, b)| Owned::Swap(a, b)),
     ]
 }
 
@@ -46,7 +52,13 @@ fn write(set: &mut WriteSet, op: &Owned) {
         Owned::Map(logical, physical) => set.map(Database(*logical), Physical(*physical)),
         Owned::Unmap(logical) => set.unmap(Database(*logical)),
         Owned::NextId(next) => set.next_id(*next),
+        Owned::Orphan(slot, database, id, count) => set.orphan(&value(*slot, *database, *id), *count),
+        Owned::Swap(a, b) => set.swap(Database(*a), Database(*b)),
     }
+}
+
+fn value(slot: u16, database: u32, id: u64) -> ElementKey {
+    ElementKey { slot: Slot::new(slot).unwrap(), database: Physical(database), id }
 }
 
 fn same(owned: &Owned, op: Op<'_>) -> bool {
@@ -60,6 +72,8 @@ fn same(owned: &Owned, op: Op<'_>) -> bool {
         (Owned::Map(l, p), Op::Map { logical, physical }) => Database(*l) == logical && Physical(*p) == physical,
         (Owned::Unmap(l), Op::Unmap { logical }) => Database(*l) == logical,
         (Owned::NextId(n), Op::NextId(next)) => *n == next,
+        (Owned::Orphan(s, d, i, c), Op::Orphan { value: v, count }) => value(*s, *d, *i) == v && *c == count,
+        (Owned::Swap(x, y), Op::Swap { a, b }) => Database(*x) == a && Database(*y) == b,
         _ => false,
     }
 }

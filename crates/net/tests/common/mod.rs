@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use types::args::Args;
 use types::id::{NodeId, RequestId, TableId};
+use types::limits::Limits;
 use types::txn::{Call, CommandId, Database, Proto};
 use wire::rpc::{ControlRequest, ControlResponse, Execute, Executed, Outcome, Replicate, UNRESOLVED};
 
@@ -154,7 +155,7 @@ pub fn reach(pool: &Pool, address: &str) -> Arc<dyn Service> {
 
 /// One call with these words, as request `number`.
 pub fn execute(number: u64, words: &[&str]) -> Execute {
-    let call = Call { command: UNRESOLVED, database: Database(0), proto: Proto::Resp2, args: Args::copied(words) };
+    let call = Call { command: UNRESOLVED, database: Database(0), proto: Proto::Resp2, args: Args::copied(words), limits: Limits::DEFAULT };
     let request = RequestId { session: 1, number };
     Execute { table: TableId(1), request, again: false, patience: Duration::from_secs(10), calls: vec![(0, call)] }
 }

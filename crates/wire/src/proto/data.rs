@@ -30,6 +30,12 @@ pub(crate) struct Execute {
     pub(crate) protos: Vec<u32>,
     #[prost(bool, tag = "10")]
     pub(crate) again: bool,
+    /// Sets of limits one after the other, the fields of each in a fixed order; empty if all calls have the default ones.
+    #[prost(sint64, repeated, tag = "11")]
+    pub(crate) limits: Vec<i64>,
+    /// Which set each call has; empty if all have the first.
+    #[prost(uint32, repeated, tag = "12")]
+    pub(crate) limit_sets: Vec<u32>,
 }
 
 #[derive(Clone, PartialEq, Message)]

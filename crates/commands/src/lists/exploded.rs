@@ -1,0 +1,272 @@
+//! A list with one record per element: a sequence with counts ([`Counted`]) under order keys.
+//!
+//! ```text
+//! root.value       varint bytes | varint lost | ends of the sequence
+//! m | order key    the element
+//! n | ..           nodes of the sequence
+//! ```
+//! `bytes` is what the elements would take in a packed list; `lost` is how many were removed between others since the id was given: their
+//! tombstones lie in the way of walks, those of elements popped at an end do not.
+
+use std::ops::{Bound, ControlFlow};
+
+use bytes::Bytes;
+use types::txn::{Abort, HashKeyTxn, ValueId};
+
+use crate::counted::{Counted, End, Tags};
+use crate::elements::{STEP, SortKey};
+use crate::lists::{damaged, order, packed};
+use crate::varint;
+
+/// An exploded list at work.
+#[derive(Debug)]
+pub(super) struct Exploded {
+    value: ValueId,
+    pub(super) bytes: u64,
+    lost: u64,
+    sequence: Counted,
+}
+
+/// Is shown elements, says whether to go on.
+pub(super) type Seen<'a> = dyn FnMut(&[u8]) -> ControlFlow<()> + 'a;
+
+impl Exploded {
+    /// An empty list.
+    pub(super) fn new(value: ValueId) -> Exploded {
+        Exploded { value, bytes: 0, lost: 0, sequence: Counted::new(value, TAGS) }
+    }
+
+    /// The list whose root's value this is.
+    pub(super) fn decode(value: ValueId, mut root: &[u8]) -> Result<Exploded, Abort> {
+        let mut number = || varint::take(&mut root).ok_or_else(damaged);
+        let (bytes, lost) = (number()?, number()?);
+        let sequence = Counted::decode(value, TAGS, &mut root)?;
+        if root.is_empty() { Ok(Exploded { value, bytes, lost, sequence }) } else { Err(damaged()) }
+    }
+
+    /// The root's value.
+    pub(super) fn encode(&self) -> Bytes {
+        let mut out = Vec::with_capacity(64);
+        varint::put(&mut out, self.bytes);
+        varint::put(&mut out, self.lost);
+        self.sequence.encode(&mut out);
+        out.into()
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.value.id
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.sequence.len()
+    }
+
+    /// Puts an element at an end.
+    pub(super) fn push(&mut self, txn: &mut dyn HashKeyTxn, end: End, element: Bytes) -> Result<(), Abort> {
+        let key = match end {
+            _ if self.len() == 0 => order::MIDDLE,
+            End::First => order::below(self.sequence.first())?,
+            End::Last => order::above(self.sequence.last())?,
+        };
+        self.insert(txn, &key, element)
+    }
+
+    /// Removes up to `count` elements of an end, shows them, the outermost first.
+    pub(super) fn pop(&mut self, txn: &mut dyn HashKeyTxn, end: End, count: u64, seen: &mut dyn FnMut(&[u8])) -> Result<(), Abort> {
+        let mut left = count.min(self.len());
+        while left > 0 {
+            let mut bytes = 0;
+            let step = usize::try_from(left).map_or(STEP, |left| left.min(STEP));
+            let popped = self.sequence.drain(txn, end, step, &mut |_, element| {
+                bytes += packed::size(element.len());
+                seen(element);
+            })?;
+            self.shorter(bytes)?;
+            if popped < step {
+                return Err(damaged());
+            }
+            left -= popped as u64;
+        }
+        Ok(())
+    }
+
+    /// The element with `index` others before it.
+    pub(super) fn get(&self, txn: &mut dyn HashKeyTxn, index: u64) -> Result<Option<Bytes>, Abort> {
+        Ok(self.sequence.select(txn, index)?.map(|(_, element)| element))
+    }
+
+    /// Replaces the element with `index` others before it, which there has to be.
+    pub(super) fn set(&mut self, txn: &mut dyn HashKeyTxn, index: u64, element: Bytes) -> Result<(), Abort> {
+        let (key, old) = self.sequence.select(txn, index)?.ok_or_else(damaged)?;
+        self.shorter(packed::size(old.len()))?;
+        self.bytes = self.bytes.saturating_add(packed::size(element.len()));
+        self.sequence.replace(txn, &key, element);
+        Ok(())
+    }
+
+    /// Shows the elements from an index on, in order, or all in reverse from the last.
+    pub(super) fn walk(&self, txn: &mut dyn HashKeyTxn, from: u64, reverse: bool, seen: &mut Seen<'_>) -> Result<(), Abort> {
+        let key = match from {
+            0 => None,
+            _ => match self.sequence.select(txn, from)? {
+                Some((key, _)) => Some(key),
+                None => return Ok(()),
+            },
+        };
+        let from = key.as_ref().map_or(Bound::Unbounded, |key| Bound::Included(&key[..]));
+        self.sequence.walk(txn, from, Bound::Unbounded, reverse, &mut |_, element| seen(element))
+    }
+
+    /// Puts an element next to the first one that is `pivot`; says whether there is one.
+    pub(super) fn insert_at(&mut self, txn: &mut dyn HashKeyTxn, before: bool, pivot: &[u8], element: Bytes) -> Result<bool, Abort> {
+        // The keys that the new one has to lie between.
+        let (mut low, mut high): (Option<SortKey>, Option<SortKey>) = (None, None);
+        let mut found = false;
+        self.sequence.walk(txn, Bound::Unbounded, Bound::Unbounded, false, &mut |key, here| {
+            if found {
+                high = Some(SortKey::from_slice(key));
+                return ControlFlow::Break(());
+            }
+            found = here == pivot;
+            if found && before {
+                high = Some(SortKey::from_slice(key));
+                return ControlFlow::Break(());
+            }
+            low = Some(SortKey::from_slice(key));
+            ControlFlow::Continue(())
+        })?;
+        match (low, high) {
+            _ if !found => return Ok(false),
+            (Some(low), Some(high)) => {
+                let mut key = order::between(&low, &high)?;
+                if key.len() > order::KEY_MAX {
+                    let (low, high) = self.rekey(txn, &low)?;
+                    key = order::between(&low, &high)?;
+                }
+                self.insert(txn, &key, element)?;
+            }
+            (None, _) => self.push(txn, End::First, element)?,
+            (_, None) => self.push(txn, End::Last, element)?,
+        }
+        Ok(true)
+    }
+
+    /// Removes up to `count` elements that are `element`, the first or the last ones; answers their number.
+    pub(super) fn remove(&mut self, txn: &mut dyn HashKeyTxn, element: &[u8], count: u64, reverse: bool) -> Result<u64, Abort> {
+        let mut matches: Vec<(u64, SortKey)> = Vec::new();
+        let mut at = 0;
+        self.sequence.walk(txn, Bound::Unbounded, Bound::Unbounded, reverse, &mut |key, here| {
+            if here == element {
+                matches.push((at, SortKey::from_slice(key)));
+            }
+            at += 1;
+            if (matches.len() as u64) < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        for run in matches.chunk_by_mut(|(a, _), (b, _)| a + 1 == *b) {
+            if reverse {
+                run.reverse();
+            }
+            let keys: Vec<&[u8]> = run.iter().map(|(_, key)| &key[..]).collect();
+            self.sequence.remove(txn, &keys)?;
+        }
+        let removed = matches.len() as u64;
+        self.lost = self.lost.saturating_add(removed);
+        self.shorter(packed::size(element.len()).saturating_mul(removed))?;
+        Ok(removed)
+    }
+
+    /// Keeps `count` elements from an index on.
+    pub(super) fn keep(&mut self, txn: &mut dyn HashKeyTxn, from: u64, count: u64) -> Result<(), Abort> {
+        let len = self.len();
+        let tail = len.checked_sub(from).and_then(|rest| rest.checked_sub(count)).ok_or_else(damaged)?;
+        if len - count > FEW && (len - count) / 4 > count {
+            return self.renew(txn, from, count);
+        }
+        self.pop(txn, End::First, from, &mut |_| ())?;
+        self.pop(txn, End::Last, tail, &mut |_| ())
+    }
+
+    /// Moves the list to a new id if walks meet many more tombstones than elements.
+    pub(super) fn tidy(&mut self, txn: &mut dyn HashKeyTxn) -> Result<(), Abort> {
+        let len = self.len();
+        if len > 0 && len <= FEW && self.lost > 16 * len + 4 * FEW { self.renew(txn, 0, len) } else { Ok(()) }
+    }
+
+    /// Copies `count` elements from an index on under a new id, which costs less than deleting the others.
+    fn renew(&mut self, txn: &mut dyn HashKeyTxn, from: u64, count: u64) -> Result<(), Abort> {
+        let mut new = Exploded::new(ValueId { id: txn.next_id(), ..self.value });
+        let mut begin = match from {
+            0 => None,
+            _ => Some(Bound::Included(self.sequence.select(txn, from)?.ok_or_else(damaged)?.0)),
+        };
+        while new.len() < count {
+            let wanted = count - new.len();
+            let mut step: Vec<(SortKey, Bytes)> = Vec::new();
+            let mut bytes = 0;
+            let lower = match &begin {
+                None => Bound::Unbounded,
+                Some(bound) => bound.as_ref().map(|key| &key[..]),
+            };
+            self.sequence.walk(txn, lower, Bound::Unbounded, false, &mut |key, element| {
+                step.push((SortKey::from_slice(key), Bytes::copy_from_slice(element)));
+                bytes += element.len();
+                let enough = step.len() as u64 == wanted || step.len() == STEP || bytes > STEP_BYTES;
+                if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            begin = Some(Bound::Excluded(step.last().ok_or_else(damaged)?.0.clone()));
+            for (_, element) in step {
+                new.push(txn, End::Last, element)?;
+            }
+        }
+        *self = new;
+        Ok(())
+    }
+
+    /// Gives short keys to the elements around `at` that were inserted between two others; answers the key that the one at `at` has
+    /// then, and the next one's.
+    fn rekey(&mut self, txn: &mut dyn HashKeyTxn, at: &[u8]) -> Result<(SortKey, SortKey), Abort> {
+        let base = order::base(at)?;
+        let next = order::above(at)?;
+        let mut run: Vec<(SortKey, Bytes)> = Vec::new();
+        self.sequence.walk(txn, Bound::Excluded(&base[..]), Bound::Excluded(&next[..]), false, &mut |key, element| {
+            run.push((SortKey::from_slice(key), Bytes::copy_from_slice(element)));
+            ControlFlow::Continue(())
+        })?;
+        let mut following = None;
+        self.sequence.walk(txn, Bound::Included(&next[..]), Bound::Unbounded, false, &mut |key, _| {
+            following = Some(SortKey::from_slice(key));
+            ControlFlow::Break(())
+        })?;
+        let keys: Vec<&[u8]> = run.iter().map(|(key, _)| &key[..]).collect();
+        self.sequence.remove(txn, &keys)?;
+        // 0 stands for the element at `base` itself.
+        let place = run.iter().take_while(|(key, _)| key[..] <= *at).count();
+        let count = run.len() as u64;
+        let mut fresh = vec![SortKey::from_slice(&base)];
+        fresh.extend((1..=count).map(|index| order::spread(base, index, count)));
+        for ((_, element), key) in run.into_iter().zip(&fresh[1..]) {
+            self.sequence.insert(txn, key, element)?;
+        }
+        fresh.extend(following);
+        match &fresh[place..] {
+            [low, high, ..] => Ok((low.clone(), high.clone())),
+            _ => Err(damaged()),
+        }
+    }
+
+    fn insert(&mut self, txn: &mut dyn HashKeyTxn, key: &[u8], element: Bytes) -> Result<(), Abort> {
+        self.bytes = self.bytes.saturating_add(packed::size(element.len()));
+        self.sequence.insert(txn, key, element)
+    }
+
+    fn shorter(&mut self, bytes: u64) -> Result<(), Abort> {
+        self.bytes = self.bytes.checked_sub(bytes).ok_or_else(damaged)?;
+        Ok(())
+    }
+}
+
+const TAGS: Tags = Tags { member: b'm', node: b'n' };
+/// As many elements are copied without a thought.
+const FEW: u64 = 1024;
+/// Bytes of elements that are held at once while a list is copied; a single longer one is held whole.
+const STEP_BYTES: usize = 1 << 20;

@@ -1,0 +1,205 @@
+//! Walks over the elements of one value: RocksDB's, and what is held over them.
+
+use std::ops::{Bound, ControlFlow};
+
+use bytes::Bytes;
+use rocksdb::ReadOptions;
+use types::txn::{Abort, SortKeys, Visit};
+
+use crate::error::read_failed;
+use crate::keys::{ELEMENT_PREFIX, Key};
+use crate::store::{Store, Tier};
+
+/// The physical keys of a range of one value's elements.
+pub(crate) struct Walk {
+    from: Bound<Key>,
+    to: Bound<Key>,
+    reverse: bool,
+}
+
+impl Walk {
+    /// The elements of the value with this prefix whose sort keys lie in `keys`; `None` if none can.
+    pub(crate) fn of(prefix: &[u8; ELEMENT_PREFIX], keys: &SortKeys<'_>) -> Option<Walk> {
+        if keys.is_empty() {
+            return None;
+        }
+        let physical = |sort_key: &[u8]| {
+            let mut key = Key::from_slice(prefix);
+            key.extend_from_slice(sort_key);
+            key
+        };
+        let from = match keys.from {
+            Bound::Unbounded => Bound::Included(physical(b"")),
+            bound => bound.map(physical),
+        };
+        let to = match keys.to {
+            Bound::Unbounded => Bound::Excluded(after(prefix)),
+            bound => bound.map(physical),
+        };
+        Some(Walk { from, to, reverse: keys.reverse })
+    }
+
+    /// The ends, as those of a map's range.
+    pub(crate) fn bounds(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
+        (self.from.as_ref().map(|key| &key[..]), self.to.as_ref().map(|key| &key[..]))
+    }
+
+    /// Whether it goes from the upper end to the lower.
+    pub(crate) fn reverse(&self) -> bool {
+        self.reverse
+    }
+
+    /// Shows what RocksDB holds, sort keys without the prefix.
+    pub(crate) fn stored(&self, store: &Store, mut options: ReadOptions, budget: usize, visit: &mut Visit<'_>) -> Result<(), Abort> {
+        // Bounds keep the iterator from stepping over what was deleted beyond them.
+        match &self.from {
+            Bound::Included(key) => options.set_iterate_lower_bound(&key[..]),
+            Bound::Excluded(key) => options.set_iterate_lower_bound(successor(key)),
+            Bound::Unbounded => {}
+        }
+        match &self.to {
+            Bound::Excluded(key) => options.set_iterate_upper_bound(&key[..]),
+            Bound::Included(key) => options.set_iterate_upper_bound(successor(key)),
+            Bound::Unbounded => {}
+        }
+        // Backwards RocksDB begins at the upper bound, which may have the next value's prefix: filters would be asked for the wrong one.
+        options.set_total_order_seek(self.reverse);
+        let mut elements = store.db.raw_iterator_cf_opt(store.elements(), options);
+        if self.reverse {
+            elements.seek_to_last()
+        } else {
+            elements.seek_to_first()
+        }
+        let mut left = budget;
+        while let Some((key, element)) = elements.item() {
+            left = left.checked_sub(1).ok_or(Abort::Cold)?;
+            if let ControlFlow::Break(()) = visit(&key[ELEMENT_PREFIX..], element) {
+                return Ok(());
+            }
+            if self.reverse { elements.prev() } else { elements.next() }
+        }
+        elements.status().map_err(read_failed)
+    }
+}
+
+/// Elements that a walk may show where it must not take long; see [`types::txn::HashKeyTxn::range`].
+pub(crate) fn budget(tier: Tier) -> usize {
+    match tier {
+        Tier::Memory => 1024,
+        Tier::Disk => usize::MAX,
+    }
+}
+
+/// Shows a walk over stored elements with newer ones laid over it: `None` hides what is stored. `held` is in the walk's direction.
+///
+/// # Errors
+/// Those of `stored`.
+pub fn laid_over<'h>(
+    held: impl Iterator<Item = (&'h [u8], Option<&'h Bytes>)>,
+    reverse: bool,
+    stored: impl FnOnce(&mut Visit<'_>) -> Result<(), Abort>,
+    visit: &mut Visit<'_>,
+) -> Result<(), Abort> {
+    let mut held = held.peekable();
+    let mut enough = false;
+    stored(&mut |sort_key, element| {
+        while let Some((key, newer)) = held.next_if(|(key, _)| if reverse { *key >= sort_key } else { *key <= sort_key }) {
+            let seen = newer.map_or(ControlFlow::Continue(()), |newer| visit(key, newer));
+            if seen.is_break() || key == sort_key {
+                enough = seen.is_break();
+                return seen;
+            }
+        }
+        let seen = visit(sort_key, element);
+        enough = seen.is_break();
+        seen
+    })?;
+    if !enough {
+        for (key, newer) in held {
+            if newer.is_some_and(|newer| visit(key, newer).is_break()) {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The smallest key above `key`.
+fn successor(key: &[u8]) -> Vec<u8> {
+    let mut next = Vec::with_capacity(key.len() + 1);
+    next.extend_from_slice(key);
+    next.push(0);
+    next
+}
+
+/// The smallest key above all that begin with `prefix`, whose first two bytes are a slot and so not all ones.
+pub(crate) fn after(prefix: &[u8; ELEMENT_PREFIX]) -> Key {
+    let mut next = Key::from_slice(prefix);
+    for byte in next.iter_mut().rev() {
+        *byte = byte.wrapping_add(1);
+        if *byte != 0 {
+            break;
+        }
+    }
+    next
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn newer_elements_hide_stored_ones(
+            stored in proptest::collection::btree_map(0..20u8, any::<u8>(), 0..12),
+            held in proptest::collection::btree_map(0..20u8, proptest::option::of(any::<u8>()), 0..12),
+            reverse in any::<bool>(), limit in 1..12usize,
+        ) {
+            let mut expected: BTreeMap<u8, u8> = stored.clone();
+            for (&key, &value) in &held {
+                match value {
+                    Some(value) => drop(expected.insert(key, value)),
+                    None => drop(expected.remove(&key)),
+                }
+            }
+            let mut expected: Vec<(u8, u8)> = expected.into_iter().collect();
+            let held: BTreeMap<Vec<u8>, Option<Bytes>> =
+                held.into_iter().map(|(k, v)| (vec![k], v.map(|v| Bytes::copy_from_slice(&[v])))).collect();
+            let mut stored: Vec<(u8, u8)> = stored.into_iter().collect();
+            let mut newer: Vec<(&[u8], Option<&Bytes>)> = held.iter().map(|(k, v)| (&k[..], v.as_ref())).collect();
+            if reverse {
+                expected.reverse();
+                stored.reverse();
+                newer.reverse();
+            }
+            expected.truncate(limit);
+            let mut seen = Vec::new();
+            laid_over(newer.into_iter(), reverse, |visit| {
+                for (key, value) in &stored {
+                    if visit(&[*key], &[*value]).is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            }, &mut |key, value| {
+                seen.push((key[0], value[0]));
+                if seen.len() == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            }).expect("nothing fails");
+            prop_assert_eq!(seen, expected);
+        }
+    }
+
+    #[test]
+    fn a_prefix_ends_where_the_next_begins() {
+        let mut prefix = [0xff; ELEMENT_PREFIX];
+        prefix[0] = 0x3f;
+        let mut next = [0; ELEMENT_PREFIX];
+        next[0] = 0x40;
+        assert_eq!(after(&prefix)[..], next);
+        assert_eq!(after(&[0; ELEMENT_PREFIX])[ELEMENT_PREFIX - 1], 1);
+    }
+}
