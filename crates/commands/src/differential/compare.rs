@@ -75,7 +75,7 @@ fn newer_error(ours: &Reply, theirs: &Reply) -> bool {
 fn same_doubles(ours: &Reply, theirs: &Reply) -> bool {
     let shortest = |text: &[u8]| -> Option<Vec<u8>> {
         let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-        Some(resp::number::format_double(value).as_bytes().to_vec())
+        Some(resp::number::format_double(value).to_vec())
     };
     match (ours, theirs) {
         (Reply::Many(kind, ours), Reply::Many(their_kind, theirs)) => {

@@ -56,6 +56,7 @@ impl Random {
         match placeholder {
             "key" => self.key(),
             "other" => self.one_of(&["w", "{x}w"]),
+            "even" => self.one_of(&EVEN),
             "value" => self.value(),
             "member" => self.member(),
             "integer" => self.integer(),
@@ -271,3 +272,6 @@ impl Random {
         }
     }
 }
+
+/// Keys of sorted sets whose members all have the score 0: what ranges of members are defined for.
+pub(super) const EVEN: [&str; 2] = ["e", "{x}e"];

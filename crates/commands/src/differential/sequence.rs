@@ -34,7 +34,7 @@ pub(super) enum Step {
 pub(super) struct Sequence {
     pub(super) proto: Proto,
     /// The command, if any, that both run before one, so that versions of Redis do not differ about it.
-    before: fn(&Words) -> Option<Words>,
+    pub(super) before: fn(&Words) -> Option<Words>,
     pub(super) steps: Vec<Step>,
 }
 

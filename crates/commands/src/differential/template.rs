@@ -11,9 +11,10 @@
 //!    member+   (score member)+         one to four, `*`: none to four
 //!    #key+                             the number of what follows, then what follows; sometimes the number is wrong
 //! ```
-//! One command in thirty has something wrong with it: a word too many, too few, or another one than its place is for.
+//! One command in thirty has something wrong with it: a word too many, too few, or another one than its place is for;
+//! not where scores have to stay even, see [`EVEN`].
 
-use crate::differential::random::Random;
+use crate::differential::random::{EVEN, Random};
 
 /// A command: its words.
 pub(super) type Words = Vec<Vec<u8>>;
@@ -61,7 +62,8 @@ impl Templates {
             .expect("a template");
         let mut words = Vec::new();
         items.iter().for_each(|item| item.draw(random, &mut words));
-        if random.one_in(30) {
+        let even = words.iter().any(|word| EVEN.iter().any(|key| key.as_bytes() == word));
+        if random.one_in(30) && !even {
             spoil(random, &mut words);
         }
         words
