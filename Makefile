@@ -10,7 +10,7 @@ PORT ?= 6379
 ARGS ?=
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: run build test check fix bench failover catchup durability chaos power-loss clients sim sim-mutants sim-shell clean install
+.PHONY: run build test check fix bench failover catchup durability chaos power-loss fuzz clients sim sim-mutants sim-shell clean install
 
 run: build ## a three-replica store on 127.0.0.1:6379
 	exec $(BIN) onebox --port $(PORT) --data $(DATA) $(ARGS)
@@ -53,6 +53,12 @@ chaos: install ## 30 minutes of faults on separate processes, and a history that
 
 power-loss: build ## loss of power of all machines at once, 50 rounds; needs root
 	python3 tests/chaos/power_loss.py --pegasus $(BIN) $(ARGS)
+
+fuzz: install ## payloads of RESTORE and their parts, SECONDS_EACH=3600 for an hour each
+	cargo-fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
+	cd crates/rdb && for target in restore_payload listpack ziplist stream; do \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$(or $(SECONDS_EACH),60) -malloc_limit_mb=64 || exit 1; \
+	done
 
 clients: build ## redis-py, node-redis and ioredis with default settings
 	tests/clients/run.sh $(BIN)

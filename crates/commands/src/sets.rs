@@ -18,7 +18,7 @@ pub(crate) mod members;
 pub(crate) mod random;
 pub(crate) mod scan;
 pub(crate) mod store;
-mod view;
+pub(crate) mod view;
 
 pub(crate) use algebra::{sdiff, sinter, sintercard, sunion};
 

@@ -50,7 +50,7 @@ fn main() {
     bench.phases(16);
     bench.phases(64);
     time("flush", 1, || bench.store.flush().unwrap());
-    time("compact", 1, || bench.store.compact());
+    time("compact", 1, || bench.store.compact(&|| false).expect("compact"));
     bench.warm();
     bench.gets("from block cache");
     println!("{:?}\n{:?}", bench.store.usage().unwrap(), shared.memory());

@@ -143,7 +143,8 @@ mod tests {
                 }
                 let (low, high) = (from.min(to), from.max(to));
                 let expected: Vec<(u8, usize)> = newest.range(low..=high).map(|(&k, &i)| (k, i)).collect();
-                let range = || ordered.range(Bound::Included(&[low]), Bound::Included(&[high])).map(|(k, &i)| (k[0], i));
+                let (first, last) = ([low], [high]);
+                let range = || ordered.range(Bound::Included(&first), Bound::Included(&last)).map(|(k, &i)| (k[0], i));
                 prop_assert_eq!(range().collect::<Vec<_>>(), expected.clone());
                 prop_assert!(range().rev().eq(expected.into_iter().rev()));
                 prop_assert_eq!(ordered.len(), model.len());

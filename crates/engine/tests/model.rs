@@ -286,8 +286,8 @@ fn check(txn: &mut dyn HashKeyTxn, model: &Model, now: UnixMs) -> Result<(), Abo
             let before = SortKeys::between(b"", &[2]);
             for keys in [all, all.reversed(), middle, middle.reversed(), before, before.reversed()] {
                 let inside = |sort_key: &u8| {
-                    let sort_key = &[*sort_key][..];
-                    (keys.from, keys.to).contains(sort_key)
+                    let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (keys.from, keys.to);
+                    RangeBounds::<[u8]>::contains(&bounds, &[*sort_key][..])
                 };
                 let mut wanted: Vec<(u8, u8)> = expected.iter().filter(|(k, _)| inside(k)).map(|(&k, &v)| (k, v)).collect();
                 if keys.reverse {

@@ -88,7 +88,7 @@ type Show<'a> = dyn FnMut(Entry<'_>) -> ControlFlow<()> + 'a;
 
 /// Shows `wanted` different ones of the `live` fields; answers how many were shown.
 fn distinct(txn: &mut dyn HashKeyTxn, hash: &Hash<'_>, live: u64, wanted: u64, show: &mut Show<'_>) -> Result<u64, Abort> {
-    if let Some(elements) = hash.elements().filter(|elements| draws_are_few(elements.1, live, wanted)) {
+    if let Some(elements) = draws_are_few(hash, live, wanted) {
         let mut seen = HashSet::new();
         draw(txn, elements, hash.now(), &mut |entry| {
             let new = (seen.len() as u64) < wanted && seen.insert(entry.field.to_vec());
@@ -110,85 +110,91 @@ fn distinct(txn: &mut dyn HashKeyTxn, hash: &Hash<'_>, live: u64, wanted: u64, s
 
 /// Shows one of the `live` fields `times` times, each time drawn anew, unless there is none; answers how many were shown.
 fn repeated(txn: &mut dyn HashKeyTxn, hash: &Hash<'_>, live: u64, times: u64, show: &mut Show<'_>) -> Result<u64, Abort> {
-    let mut shown = 0;
-    while live > 0 && shown < times {
-        let draws = (times - shown).min(DRAWS_AT_ONCE);
-        let before = shown;
-        let mut go_on = true;
-        let walked = match hash.elements() {
-            Some((_, count)) if draws_are_few(count, live, draws) => None,
-            elements => walked(txn, hash, live, draws, elements.is_some())?,
+    let (mut shown, mut enough) = (0, live == 0);
+    while shown < times && !enough {
+        let wanted = DRAWS_AT_ONCE.min(times - shown);
+        let end = shown + wanted;
+        let show_one = &mut |entry: Entry<'_>| {
+            shown += 1;
+            enough = show(entry).is_break();
+            if enough || shown == end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        if let (None, Some(elements)) = (&walked, hash.elements()) {
-            draw(txn, elements, hash.now(), &mut |entry| {
-                shown += 1;
-                go_on = show(entry).is_continue();
-                if go_on && shown < before + draws { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            })?;
-        } else if let Some((indices, sorted, found)) = walked {
-            for index in indices {
-                let place = sorted.binary_search(&index).map_err(|_| damaged())?;
-                let (field, value) = &found[place];
-                shown += 1;
-                if show(Entry { field, value, expire: None }).is_break() {
-                    return Ok(shown);
-                }
+        match draws_are_few(hash, live, wanted) {
+            Some(elements) => draw(txn, elements, hash.now(), show_one)?,
+            None => {
+                let places: Vec<u64> = (0..wanted).map(|_| below(txn, live)).collect();
+                show_at(txn, hash, &places, show_one)?;
             }
-        }
-        if !go_on || shown == before {
-            break;
         }
     }
     Ok(shown)
 }
 
-/// Whether drawing `wanted` living ones of `count` fields one by one costs less than a walk over all.
-fn draws_are_few(count: u64, live: u64, wanted: u64) -> bool {
+/// How many draws it takes on average to hit a living one of `count` fields `wanted` times.
+fn draws(count: u64, live: u64, wanted: u64) -> u64 {
     let draws = u128::from(wanted) * u128::from(count) / u128::from(live.max(1));
-    hashed::is_few(u64::try_from(draws).unwrap_or(u64::MAX), count)
+    u64::try_from(draws).unwrap_or(u64::MAX)
 }
 
-/// Draws elements until `show` has seen enough living ones. Where it would take very many draws, the root is wrong about how many live.
-fn draw(txn: &mut dyn HashKeyTxn, (value, count): (ValueId, u64), now: UnixMs, show: &mut Show<'_>) -> Result<(), Abort> {
-    let mut missed = 0;
-    loop {
+/// The elements, if drawing `wanted` living fields one by one costs less than a walk over all; and how many draws are far too many.
+fn draws_are_few(hash: &Hash<'_>, live: u64, wanted: u64) -> Option<(ValueId, u64, u64)> {
+    let (value, count) = hash.elements()?;
+    let draws = draws(count, live, wanted);
+    // What is few are draws of which one in a hundredth of `count` hits: `count` of them miss once in e^100.
+    hashed::is_few(draws, count).then(|| (value, count, draws.saturating_mul(DRAWS_FACTOR).saturating_add(count)))
+}
+
+/// Draws elements until `show` has seen enough living ones.
+fn draw(txn: &mut dyn HashKeyTxn, (value, count, max): (ValueId, u64, u64), now: UnixMs, show: &mut Show<'_>) -> Result<(), Abort> {
+    for _ in 0..max {
         let found = hashed::random(txn, value, count)?.ok_or_else(damaged)?;
         let (expire, value) = exploded::decode(&found.element)?;
-        missed += 1;
-        if lives(expire, now) {
-            missed = 0;
-            if show(Entry { field: found.member(), value, expire }).is_break() {
+        if lives(expire, now) && show(Entry { field: found.member(), value, expire }).is_break() {
+            return Ok(());
+        }
+    }
+    // The root is wrong about how many of them live.
+    Err(damaged())
+}
+
+/// Shows the living fields at these places in the order of all, as many at a time as may be held in memory together.
+fn show_at(txn: &mut dyn HashKeyTxn, hash: &Hash<'_>, mut places: &[u64], show: &mut Show<'_>) -> Result<(), Abort> {
+    let mut step = places.len();
+    while !places.is_empty() {
+        step = step.min(places.len());
+        let mut sorted = places[..step].to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let Some(found) = walk_to(txn, hash, &sorted)? else {
+            step = (step / 2).max(1);
+            continue;
+        };
+        for place in &places[..step] {
+            let at = sorted.binary_search(place).map_err(|_| damaged())?;
+            let (field, value) = &found[at];
+            if show(Entry { field, value, expire: None }).is_break() {
                 return Ok(());
             }
         }
-        // One in `count` lives at least, and draws are only made where a hundred for each field wanted are fewer than `count`.
-        if missed > count.max(DRAWS_MISSED_MIN) {
-            return Err(damaged());
-        }
+        places = &places[step..];
     }
+    Ok(())
 }
 
-/// Places drawn, the same without repetition and in order, and the fields and values there.
-type Walked = (Vec<u64>, Vec<u64>, Vec<(Bytes, Bytes)>);
-
-/// Draws places among the `live` fields and walks to them; `None` if that is `bounded` and they are too large to be held together.
-fn walked(txn: &mut dyn HashKeyTxn, hash: &Hash<'_>, live: u64, draws: u64, bounded: bool) -> Result<Option<Walked>, Abort> {
-    let indices: Vec<u64> = (0..draws).map(|_| below(txn, live)).collect();
-    let mut sorted = indices.clone();
-    sorted.sort_unstable();
-    sorted.dedup();
-    let (mut found, mut at, mut bytes) = (Vec::with_capacity(sorted.len()), 0, 0);
-    let too_large = |bytes| bounded && bytes > hashed::HELD_BYTES;
+/// The fields and values at these ascending places; `None` if they are several and too large to be held together.
+fn walk_to(txn: &mut dyn HashKeyTxn, hash: &Hash<'_>, places: &[u64]) -> Result<Option<Vec<(Bytes, Bytes)>>, Abort> {
+    let (mut found, mut at, mut bytes) = (Vec::with_capacity(places.len()), 0, 0);
+    let too_large = |bytes| bytes > hashed::HELD_BYTES && places.len() > 1;
     hash.walk(txn, &mut |entry| {
-        if sorted.get(found.len()) == Some(&at) {
+        if places.get(found.len()) == Some(&at) {
             found.push((Bytes::copy_from_slice(entry.field), Bytes::copy_from_slice(entry.value)));
             bytes += entry.field.len() + entry.value.len();
         }
         at += 1;
-        if found.len() < sorted.len() && !too_large(bytes) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if found.len() < places.len() && !too_large(bytes) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    match found.len() == sorted.len() {
-        true => Ok(Some((indices, sorted, found))),
+    match found.len() == places.len() {
+        true => Ok(Some(found)),
         false if too_large(bytes) => Ok(None),
         false => Err(damaged()),
     }
@@ -196,5 +202,5 @@ fn walked(txn: &mut dyn HashKeyTxn, hash: &Hash<'_>, live: u64, draws: u64, boun
 
 /// Draws that are held in memory at once.
 const DRAWS_AT_ONCE: u64 = 65_536;
-/// Draws in a row of what has expired, at least, before the data is damaged.
-const DRAWS_MISSED_MIN: u64 = 10_000;
+/// So many times more draws than it takes on average do not happen.
+const DRAWS_FACTOR: u64 = 16;

@@ -79,7 +79,11 @@ fn inline(limits: &Limits, mut members: Vec<Member>, ascending: bool) -> Result<
         numbers.sort_unstable();
         return Ok((INTEGERS, integers::of(&numbers)));
     }
-    if members.len() > limits.set_entries as usize || members.iter().any(|member| member.len() > limits.set_value as usize) {
+    let too_many_integers = ascending && first.len() > limits.set_intset_entries as usize;
+    if too_many_integers
+        || members.len() > limits.set_entries as usize
+        || members.iter().any(|member| member.len() > limits.set_value as usize)
+    {
         return Err(members);
     }
     if ascending {

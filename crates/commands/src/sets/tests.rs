@@ -154,6 +154,9 @@ fn inline_sets_keep_their_order() {
         SMEMBERS u                      -> ["2", "4", "5", "b", "10", "a"]
         SUNIONSTORE u l j               -> 6
         SMEMBERS u                      -> ["b", "10", "a", "2", "4", "5"]
+        SADD n 5                        -> 1
+        SUNIONSTORE u n k l             -> 6
+        SMEMBERS u                      -> ["2", "3", "5", "b", "10", "a"]
         SADD m 10 9 a b c               -> 5
         SINTERSTORE u l m               -> 3
         SMEMBERS u                      -> ["b", "10", "a"]
@@ -237,6 +240,29 @@ fn layouts_change_as_in_redis() {
     assert_eq!(members(&run(&mut memory, "SPOP t 6")).len(), 6);
     check_with(Redis, &mut memory, "OBJECT ENCODING t -> \"intset\"\nSCARD t -> 1\nTTL t -> 100");
     assert_eq!(memory.elements(), 0, "the old elements are gone");
+}
+
+#[test]
+fn integers_that_are_too_many_are_not_listed() {
+    check_limited(
+        Limits { set_intset_entries: 2, set_entries: 4, ..Limits::DEFAULT },
+        r#"
+        SADD a 1 2                  -> 2
+        SADD b 3                    -> 1
+        SADD l 1 2 3 x              -> 4
+        OBJECT ENCODING l           -> "listpack"
+        SUNIONSTORE u a             -> 2
+        OBJECT ENCODING u           -> "intset"
+        SUNIONSTORE u a b           -> 3
+        OBJECT ENCODING u           -> "hashtable"
+        SINTERSTORE u l u           -> 3
+        OBJECT ENCODING u           -> "listpack"
+        SUNIONSTORE u a l           -> 4
+        OBJECT ENCODING u           -> "hashtable"
+        SADD a 3                    -> 1
+        OBJECT ENCODING a           -> "hashtable"
+        "#,
+    );
 }
 
 #[test]

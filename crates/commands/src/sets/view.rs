@@ -19,7 +19,7 @@ use crate::random::below;
 use crate::sets::{EXPLODED, INTEGERS, LISTED, integers, listed};
 
 /// One set. It is empty while it is being made or taken apart.
-pub(super) struct Set {
+pub(crate) struct Set {
     /// Its root, whose `value` is not used while the set is at work.
     root: Root,
     /// The inline value.
@@ -45,7 +45,7 @@ impl Set {
     }
 
     /// The set of a key that has this root.
-    pub(super) fn of(key: &HashKey<'_>, mut root: Root) -> Result<Set, Abort> {
+    pub(crate) fn of(key: &HashKey<'_>, mut root: Root) -> Result<Set, Abort> {
         let value = std::mem::take(&mut root.value);
         let elements = ValueId::of(key, root.id);
         let removed = match &value[..] {
@@ -72,7 +72,7 @@ impl Set {
     }
 
     /// Number of members.
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.root.count
     }
 
@@ -98,7 +98,7 @@ impl Set {
     }
 
     /// Whether `member` is one.
-    pub(super) fn contains(&self, txn: &mut dyn HashKeyTxn, member: &[u8]) -> Result<bool, Abort> {
+    pub(crate) fn contains(&self, txn: &mut dyn HashKeyTxn, member: &[u8]) -> Result<bool, Abort> {
         Ok(match self.root.encoding {
             EXPLODED => hashed::get(txn, self.elements, member)?.is_some(),
             INTEGERS => parse_integer(member).is_some_and(|number| integers::search(&self.value, number).is_ok()),
@@ -171,7 +171,7 @@ impl Set {
     }
 
     /// Shows all members until `visit` says that it has seen enough: in order of insertion, ascending, or in order of their hashes.
-    pub(super) fn visit(&self, txn: &mut dyn HashKeyTxn, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), Abort> {
+    pub(crate) fn visit(&self, txn: &mut dyn HashKeyTxn, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), Abort> {
         match self.exploded() {
             Some(elements) => {
                 let mut left = Some(self.root.count);
@@ -190,7 +190,7 @@ impl Set {
     }
 
     /// As [`Set::visit`], but the transaction may be used meanwhile. What it changes about this very set is not seen.
-    pub(super) fn each(&self, txn: &mut dyn HashKeyTxn, visit: &mut Each<'_>) -> Result<(), Abort> {
+    pub(crate) fn each(&self, txn: &mut dyn HashKeyTxn, visit: &mut Each<'_>) -> Result<(), Abort> {
         match self.root.encoding {
             EXPLODED => {
                 let (mut walk, mut shown) = (hashed::Walk::new(self.elements), 0);
@@ -304,7 +304,7 @@ impl Set {
 }
 
 /// Is shown a member; may use the transaction; says whether to go on.
-pub(super) type Each<'a> = dyn FnMut(&mut dyn HashKeyTxn, &[u8]) -> Result<ControlFlow<()>, Abort> + 'a;
+pub(crate) type Each<'a> = dyn FnMut(&mut dyn HashKeyTxn, &[u8]) -> Result<ControlFlow<()>, Abort> + 'a;
 
 /// Bytes that are copied when they are changed.
 enum Value {

@@ -9,6 +9,7 @@ use types::txn::{Abort, HashKeyTxn};
 
 use crate::float;
 use crate::program::{NOT_AN_INTEGER, Program, Stop};
+use crate::sets::view::Set;
 use crate::sorted_sets::get::integer;
 use crate::sorted_sets::members;
 use crate::sorted_sets::ranges::store;
@@ -117,6 +118,8 @@ struct Input<'a> {
 enum Source<'a> {
     Absent,
     Sorted(SortedSet<'a>),
+    /// Every member has the score 1.
+    Plain(Set),
 }
 
 impl<'a> Request<'a> {
@@ -264,6 +267,7 @@ impl<'a> Source<'a> {
         match p.live(&key)? {
             None => Ok(Source::Absent),
             Some(root) if root.kind == Kind::ZSet => Ok(Source::Sorted(SortedSet::of(key, root, p.limits())?)),
+            Some(root) if root.kind == Kind::Set => Ok(Source::Plain(Set::of(&key, root)?)),
             Some(_) => Err(Stop::wrong_type()),
         }
     }
@@ -272,6 +276,7 @@ impl<'a> Source<'a> {
         match self {
             Source::Absent => 0,
             Source::Sorted(set) => set.len(),
+            Source::Plain(set) => set.len(),
         }
     }
 
@@ -279,6 +284,7 @@ impl<'a> Source<'a> {
         match self {
             Source::Absent => Ok(None),
             Source::Sorted(set) => set.score(txn, member),
+            Source::Plain(set) => Ok(set.contains(txn, member)?.then_some(1.0)),
         }
     }
 
@@ -287,6 +293,10 @@ impl<'a> Source<'a> {
         match self {
             Source::Absent => Ok(()),
             Source::Sorted(set) => set.walk(txn, 0..set.len(), false, visit),
+            Source::Plain(set) => set.visit(txn, &mut |member| {
+                visit(1.0, member);
+                ControlFlow::Continue(())
+            }),
         }
     }
 
@@ -295,6 +305,7 @@ impl<'a> Source<'a> {
         match self {
             Source::Absent => Ok(()),
             Source::Sorted(set) => set.each(txn, visit),
+            Source::Plain(set) => set.each(txn, &mut |txn, member| visit(txn, 1.0, member)),
         }
     }
 }

@@ -78,9 +78,9 @@ impl Index {
             return Err(damaged());
         }
         let (start, mut skip) = match reverse {
-            false if ranks.start == 0 => (self.first.clone(), 0),
+            false if ranks.start <= NEAR => (self.first.clone(), ranks.start),
             false => self.locate(txn, ranks.start)?,
-            true if ranks.end == self.count => (self.last.clone(), 0),
+            true if self.count - ranks.end <= NEAR => (self.last.clone(), self.count - ranks.end),
             true => (self.place_at(txn, ranks.end - 1)?, 0),
         };
         let (start, first, last) = (key(0, &start), key(0, &self.first), key(0, &self.last));
@@ -259,7 +259,8 @@ impl Index {
     /// The place with this rank.
     fn place_at(&self, txn: &mut dyn HashKeyTxn, rank: u64) -> Result<Place, Abort> {
         let mut found = Place::new();
-        self.walk(txn, rank..rank + 1, false, &mut |place| {
+        let from_end = self.count.saturating_sub(rank + 1) <= NEAR;
+        self.walk(txn, rank..rank + 1, from_end, &mut |place| {
             found = Place::from_slice(place);
             Ok(())
         })?;
@@ -411,5 +412,7 @@ fn sum(a: u64, b: u64) -> Result<u64, Abort> {
 pub(super) const FAMILY: u8 = b'r';
 /// Bytes of a sort key in front of the place: family and level.
 pub(super) const HEAD: usize = 2;
+/// So many members are passed one by one from an end in less time than a search takes: 64 of 0.3 us against a few of 5 us and 16 members.
+const NEAR: u64 = 64;
 /// With one member in 16 on the next level, a member in 2^48 would stand higher.
 const LEVELS_MAX: u8 = 12;

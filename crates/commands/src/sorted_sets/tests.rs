@@ -217,6 +217,8 @@ fn zrange_by_rank() {
         ZRANGE k 0 1 LIMIT a b foo     -> ERR value is not an integer or out of range
         ZREVRANGE k 0 1 REV            -> ERR syntax error
         ZREVRANGE k 0 1 BYSCORE        -> ERR syntax error
+        ZRANGE k 0 1 REV REV           -> ERR syntax error
+        ZRANGE k 0 1 BYSCORE BYSCORE   -> ERR syntax error
         proto 3
         ZRANGE k 0 1 WITHSCORES        -> [["a", ,1], ["b", ,2]]
         ZRANGE k 0 1                   -> ["a", "b"]
@@ -453,8 +455,8 @@ fn zrandmember_refuses_in_the_order_of_redis() {
         ZRANDMEMBER none               -> nil
         ZRANDMEMBER none 5             -> []
         ZRANDMEMBER k 0                -> []
-        ZRANDMEMBER k 9                -> ["a", "b", "c"]
-        ZRANDMEMBER k 3 WITHSCORES     -> ["a", "1", "b", "2", "c", "3"]
+        ZRANDMEMBER k 9                -> ["c", "b", "a"]
+        ZRANDMEMBER k 3 WITHSCORES     -> ["c", "3", "b", "2", "a", "1"]
         ZRANDMEMBER str                -> WRONGTYPE Operation against a key holding the wrong kind of value
         ZRANDMEMBER str x foo          -> ERR value is not an integer or out of range
         ZRANDMEMBER str 1 foo          -> ERR syntax error
@@ -465,13 +467,29 @@ fn zrandmember_refuses_in_the_order_of_redis() {
         ZRANDMEMBER str -9223372036854775807 WITHSCORES -> ERR value is out of range
 
         proto 3
-        ZRANDMEMBER k 3 WITHSCORES     -> [["a", ,1], ["b", ,2], ["c", ,3]]
+        ZRANDMEMBER k 3 WITHSCORES     -> [["c", ,3], ["b", ,2], ["a", ,1]]
         ZADD one 1 a                   -> 1
         ZRANDMEMBER one                -> "a"
         ZRANDMEMBER one -2 WITHSCORES  -> [["a", ,1], ["a", ,1]]
         ZRANDMEMBER one -3             -> ["a", "a", "a"]
         "#,
     );
+}
+
+#[test]
+fn a_reply_of_repeated_members_is_bounded() {
+    for limits in [Limits::DEFAULT, Limits::exploding_at(0)] {
+        check_limited(
+            Limits { value_max: 100, ..limits },
+            r#"
+            ZADD k 1 a 2 b                 -> 2
+            ZRANDMEMBER k -9223372036854775807 -> ERR the reply would be longer than proto-max-bulk-len
+            ZRANDMEMBER k -4611686018427387903 WITHSCORES -> ERR the reply would be longer than proto-max-bulk-len
+            ZREM k b                       -> 1
+            ZRANDMEMBER k -3               -> ["a", "a", "a"]
+            "#,
+        );
+    }
 }
 
 #[test]

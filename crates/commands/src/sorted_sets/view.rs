@@ -157,8 +157,9 @@ impl<'a> SortedSet<'a> {
         match &self.layout {
             Layout::Exploded(exploded) if wanted < self.len() => exploded.random_distinct(txn, wanted, show),
             _ => {
+                // Downwards, as Redis shows them where all are wanted.
                 let mut selection = Selection::new(txn, wanted, self.len());
-                self.walk(txn, 0..self.len(), false, &mut |score, member| {
+                self.walk(txn, 0..self.len(), true, &mut |score, member| {
                     if selection.takes_next() {
                         show(score, member);
                     }

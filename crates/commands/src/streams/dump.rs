@@ -139,6 +139,7 @@ fn write_group(txn: &mut dyn HashKeyTxn, stream: &mut Stream<'_>, contents: &Gro
     for ConsumerContents { name, seen, active } in &contents.consumers {
         consumers.push((name, Consumer { active: *active, ..group.add_consumer(txn, value, name, *seen) }));
     }
+    group.put(txn, value, &contents.name);
     let mut desk = Desk::new(value, &contents.name, group);
     for (name, consumer) in &consumers {
         desk.seat((*name).clone(), *consumer);

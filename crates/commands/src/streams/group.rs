@@ -275,11 +275,14 @@ impl Pending {
     }
 }
 
-/// A group at work: it and the consumers it concerns are changed in memory and written by [`Desk::close`].
+/// A group at work: it and the consumers it concerns are changed in memory and written by [`Desk::close`]. The group's record is there
+/// already.
 pub(super) struct Desk<'a> {
     value: ValueId,
     name: &'a [u8],
     pub(super) group: Group,
+    /// What the group's record holds.
+    written: Group,
     /// The consumers at hand, and where each is by its number.
     open: SmallVec<[(Bytes, Consumer); 2]>,
     by_number: BTreeMap<u64, usize>,
@@ -287,7 +290,7 @@ pub(super) struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     pub(super) fn new(value: ValueId, name: &'a [u8], group: Group) -> Desk<'a> {
-        Desk { value, name, group, open: SmallVec::new(), by_number: BTreeMap::new() }
+        Desk { value, name, group, written: group, open: SmallVec::new(), by_number: BTreeMap::new() }
     }
 
     /// The consumer of this name, which is made if need be, was seen just now. Says which of the consumers at hand it is.
@@ -347,7 +350,9 @@ impl<'a> Desk<'a> {
         for (name, consumer) in &self.open {
             consumer.put(txn, self.value, self.group.number, name);
         }
-        self.group.put(txn, self.value, self.name);
+        if self.group != self.written {
+            self.group.put(txn, self.value, self.name);
+        }
         Ok(())
     }
 

@@ -91,6 +91,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: GATHERED,
         arguments: &[integer("numkeys"), key("key").multiple(), WITHSCORES],
         place: Place::Gather,
+        differs: GATHER,
         run: Some(combine::zdiff),
         ..NEW
     },
@@ -130,6 +131,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: GATHERED,
         arguments: &[integer("numkeys"), key("key").multiple(), WEIGHTS, AGGREGATE, WITHSCORES],
         place: Place::Gather,
+        differs: GATHER,
         run: Some(combine::zinter),
         ..NEW
     },
@@ -143,6 +145,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: GATHERED,
         arguments: &[integer("numkeys"), key("key").multiple(), integer("limit").after("LIMIT").optional()],
         place: Place::Gather,
+        differs: GATHER,
         run: Some(combine::zintercard),
         ..NEW
     },
@@ -235,7 +238,7 @@ pub(super) const COMMANDS: &[Command] = &[
         tips: &["nondeterministic_output"],
         keys: RO_ACCESS,
         arguments: &[key("key"), block("options", &[integer("count"), WITHSCORES]).optional()],
-        differs: "A reply of repeated members that would be longer than proto-max-bulk-len is refused.",
+        differs: "With a negative count, a reply longer than proto-max-bulk-len is refused.",
         run: Some(random::zrandmember),
         ..NEW
     },
@@ -450,6 +453,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: GATHERED,
         arguments: &[integer("numkeys"), key("key").multiple(), WEIGHTS, AGGREGATE, WITHSCORES],
         place: Place::Gather,
+        differs: GATHER,
         run: Some(combine::zunion),
         ..NEW
     },
@@ -468,4 +472,5 @@ pub(super) const COMMANDS: &[Command] = &[
     },
 ];
 
+const GATHER: &str = "Keys in several partitions: each is read at a moment of its own.";
 const ONE_PARTITION: &str = "All keys have to be in one partition.";

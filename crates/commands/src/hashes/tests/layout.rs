@@ -162,6 +162,73 @@ fn a_hash_is_read_and_written_as_a_whole() {
     }
 }
 
+#[test]
+fn draws_end_where_the_index_lacks_what_has_expired() {
+    let mut memory = memory(0);
+    for field in 0..1000 {
+        run(&mut memory, &format!("HSET h f{field} 1"));
+        if field > 0 {
+            run(&mut memory, &format!("HPEXPIRE h 1 FIELDS 1 f{field}"));
+        }
+    }
+    memory.set_now(UnixMs(NOW.0 + 2));
+    for line in ["HRANDFIELD h 3", "HRANDFIELD h -3"] {
+        assert!(!aborts(&mut memory, line));
+    }
+    run(&mut memory, "DEL other"); // a command that may write
+    let value = ValueId::of(&HashKey::new(DB, b"h"), memory.root_of(DB, b"h").unwrap().id);
+    for (sort_key, _) in elements::collect(&mut memory, value, &SortKeys::between(b"x", b"y"), usize::MAX).unwrap() {
+        memory.delete(value, &sort_key);
+    }
+    assert_eq!(run(&mut memory, "HLEN h"), "1000");
+    for line in ["HRANDFIELD h 3", "HRANDFIELD h 50", "HRANDFIELD h 1000", "HRANDFIELD h -50", "HGETALL h"] {
+        assert!(aborts(&mut memory, line), "{line}");
+    }
+}
+
+#[test]
+fn what_is_drawn_is_not_held_whole_where_it_is_large() {
+    let mut memory = memory(0);
+    let long = "v".repeat(100 << 10);
+    for field in 0..10 {
+        run(&mut memory, &format!("HSET h f{field} {long}{field}"));
+    }
+    let reply = run(&mut memory, "HRANDFIELD h -30 WITHVALUES");
+    let parts: Vec<&str> = reply.trim_matches(['[', ']']).split(", ").collect();
+    assert_eq!(parts.len(), 60);
+    for pair in parts.chunks(2) {
+        assert_eq!(pair[1], format!("\"{long}{}\"", pair[0].trim_matches(['"', 'f'])));
+    }
+}
+
+/// Every living field has the same chance, whether it is drawn or met on a walk.
+#[test]
+fn living_fields_are_drawn_fairly() {
+    for (entries, live, expired) in [(1000, 4, 4), (0, 4, 4), (0, 120, 60)] {
+        let mut memory = memory(entries);
+        for field in 0..live {
+            run(&mut memory, &format!("HSET h f{field} 1"));
+        }
+        for field in 0..expired {
+            run(&mut memory, &format!("HSETEX h PX 1 FIELDS 1 x{field} 1"));
+        }
+        memory.set_now(UnixMs(NOW.0 + 2));
+        for line in ["HRANDFIELD h -1", "HRANDFIELD h 1", "HRANDFIELD h 2", "HRANDFIELD h -100"] {
+            let (mut seen, mut drawn) = (std::collections::BTreeMap::new(), 0);
+            while drawn < 40 * live {
+                for field in run(&mut memory, line).trim_matches(['[', ']']).split(", ") {
+                    assert!(field.starts_with("\"f"), "{field} has expired");
+                    *seen.entry(field.to_string()).or_insert(0) += 1;
+                    drawn += 1;
+                }
+            }
+            // About 40 each; the standard deviation is 6.
+            assert_eq!(seen.len(), live as usize, "{line}");
+            assert!(seen.values().all(|&seen: &i32| (10..=80).contains(&seen)), "{line}: {seen:?}");
+        }
+    }
+}
+
 /// Whatever the bytes of a root or an element are, a command answers or says that they are damaged.
 #[test]
 fn damage_is_found_and_panics_nowhere() {

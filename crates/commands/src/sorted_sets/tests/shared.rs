@@ -99,6 +99,25 @@ fn differences_have_what_the_first_alone_has() {
 }
 
 #[test]
+fn members_of_sets_have_the_score_one() {
+    check_layouts(
+        r#"
+        SADD {k}s a b c                    -> 3
+        ZADD {k}z 5 b 7 d                  -> 2
+        ZUNION 2 {k}s {k}z WEIGHTS 3 1 WITHSCORES -> ["a", "3", "c", "3", "d", "7", "b", "8"]
+        ZINTER 2 {k}s {k}z WITHSCORES      -> ["b", "6"]
+        ZINTER 2 {k}z {k}s AGGREGATE MIN WITHSCORES -> ["b", "1"]
+        ZDIFF 2 {k}s {k}z WITHSCORES       -> ["a", "1", "c", "1"]
+        ZDIFF 2 {k}z {k}s WITHSCORES       -> ["d", "7"]
+        ZINTERCARD 2 {k}s {k}z             -> 1
+        ZUNIONSTORE {k}s 1 {k}s            -> 3
+        TYPE {k}s                          -> zset
+        ZRANGE {k}s 0 -1 WITHSCORES        -> ["a", "1", "b", "1", "c", "1"]
+        "#,
+    );
+}
+
+#[test]
 fn refusals_come_in_the_order_of_redis() {
     check_layouts(
         r#"
