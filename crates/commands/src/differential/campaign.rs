@@ -20,12 +20,12 @@ use crate::table;
 pub(super) struct Type {
     pub(super) name: &'static str,
     pub(super) templates: &'static [&'static str],
-    /// The command, if any, that has to come before one so that versions of Redis do not differ about it.
-    pub(super) before: fn(&Words) -> Option<Words>,
+    /// The commands that have to come before one so that versions of Redis do not differ about it.
+    pub(super) before: fn(&Words) -> Vec<Words>,
 }
 
 impl Type {
-    pub(super) const NEW: Type = Type { name: "", templates: &[], before: |_| None };
+    pub(super) const NEW: Type = Type { name: "", templates: &[], before: |_| Vec::new() };
 }
 
 /// Compares a type's commands, mixed with those of all keys.
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_sequence_depends_on_its_seed_alone() {
         let templates = Templates::parse(strings::TYPE.templates);
-        assert_eq!(Sequence::random(&templates, |_| None, 5).steps, Sequence::random(&templates, |_| None, 5).steps);
-        assert_ne!(Sequence::random(&templates, |_| None, 5).steps, Sequence::random(&templates, |_| None, 6).steps);
+        assert_eq!(Sequence::random(&templates, |_| Vec::new(), 5).steps, Sequence::random(&templates, |_| Vec::new(), 5).steps);
+        assert_ne!(Sequence::random(&templates, |_| Vec::new(), 5).steps, Sequence::random(&templates, |_| Vec::new(), 6).steps);
     }
 }

@@ -1,6 +1,7 @@
 //! Commands that draw lots: SPOP, SRANDMEMBER, HRANDFIELD, ZRANDMEMBER. Both sides have to draw as many elements of the value as was
 //! asked for, in the same shape. What SPOP took away from theirs is then taken away from ours, too.
 
+use crate::differential::compare::same_doubles;
 use crate::differential::reply::Reply;
 use crate::differential::template::Words;
 
@@ -43,7 +44,10 @@ pub(super) fn same(command: &Words, whole: &[u8], ours: &[u8], theirs: &[u8]) ->
         (repeats || !twice)
             && drawn.iter().all(|(member, value)| {
                 let mut found = whole.iter().filter(|(known, _)| known == member);
-                found.any(|(_, known)| value.is_none() || known == value)
+                found.any(|(_, known)| match (known, value) {
+                    (Some(known), Some(value)) => same_doubles(known, value) || same_doubles(value, known),
+                    (_, value) => value.is_none(),
+                })
             })
     };
     shape(&parsed) == shape(&parsed_theirs) && fits(&parsed) && fits(&parsed_theirs)

@@ -18,7 +18,7 @@ pub(super) const TYPE: Type = Type {
         "2 HKEYS key",
         "2 HVALS key",
         "3 HINCRBY key member integer",
-        "2 HINCRBYFLOAT key member score",
+        "2 HINCRBYFLOAT key member increment",
         "HINCRBYFLOAT key member float",
         "2 HRANDFIELD key [number [WITHVALUES|FOO]]",
         "2 HSCAN key 0 {MATCH pattern|COUNT count|FOO}",

@@ -18,7 +18,9 @@ impl Random {
 
     /// What a sequence draws from: mostly few members, sometimes more than fit any inline layout, sometimes integers only.
     pub(super) fn of_sequence(seed: u64) -> Random {
-        let mut random = Random::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        // Twice through the mixer: states that are neighbours draw the same numbers, one after the other.
+        let state = Random::new(Random::new(seed).next()).next();
+        let mut random = Random::new(state);
         random.universe = [6, 12, 25, 400][random.below(4)];
         random.integers = random.one_in(4);
         random
@@ -65,6 +67,13 @@ impl Random {
             "number" => self.number(),
             "float" => self.float(),
             "score" => self.score(),
+            "increment" => loop {
+                let increment = self.score();
+                // Hexadecimal increments are refused, unlike in Redis.
+                if !increment.starts_with(b"0x") {
+                    break increment;
+                }
+            },
             "bound" => self.bound(),
             "lexbound" => self.lex_bound(),
             "seconds" => self.duration(1),

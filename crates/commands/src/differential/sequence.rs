@@ -33,8 +33,8 @@ pub(super) enum Step {
 #[derive(Debug, Clone)]
 pub(super) struct Sequence {
     pub(super) proto: Proto,
-    /// The command, if any, that both run before one, so that versions of Redis do not differ about it.
-    pub(super) before: fn(&Words) -> Option<Words>,
+    /// The commands that both run before one, so that versions of Redis do not differ about it.
+    pub(super) before: fn(&Words) -> Vec<Words>,
     pub(super) steps: Vec<Step>,
 }
 
@@ -84,7 +84,7 @@ pub(super) fn quiet_panics() {
 
 impl Sequence {
     /// The sequence of this seed: its protocol, its layout and its commands follow from it.
-    pub(super) fn random(templates: &Templates, before: fn(&Words) -> Option<Words>, seed: u64) -> Sequence {
+    pub(super) fn random(templates: &Templates, before: fn(&Words) -> Vec<Words>, seed: u64) -> Sequence {
         let mut random = Random::of_sequence(seed);
         let proto = if seed.is_multiple_of(2) { Proto::Resp2 } else { Proto::Resp3 };
         let layouts = [Some(0), Some(1), Some(3), None];

@@ -22,7 +22,8 @@ pub(super) const TYPE: Type = Type {
         "2 XREAD [COUNT number] STREAMS key key id id",
         "XREAD {COUNT number|NOACK} STREAMS key+ id+",
         "4 XGROUP CREATE key group id {MKSTREAM|ENTRIESREAD number}",
-        "XGROUP CREATE key group 0",
+        "6 XGROUP CREATE key group (0|$)",
+        "3 XGROUP CREATE key group (0|$) MKSTREAM",
         "2 XGROUP SETID key group id {ENTRIESREAD number}",
         "XGROUP DESTROY key group",
         "2 XGROUP CREATECONSUMER key group consumer",
@@ -42,18 +43,20 @@ pub(super) const TYPE: Type = Type {
         "XINFO GROUPS key",
         "XINFO CONSUMERS key group",
     ],
-    before: consumer,
+    before: consumers,
 };
 
 /// Since 7.2 whoever claims or reads is a consumer from then on, even of nothing; in 7.0 only with something in hand.
-fn consumer(command: &Words) -> Option<Words> {
-    let (key, group, name) = match command[0].to_ascii_uppercase().as_slice() {
-        b"XCLAIM" | b"XAUTOCLAIM" => (command.get(1)?, command.get(2)?, command.get(3)?),
-        b"XREADGROUP" => {
-            let streams = command.iter().position(|word| word.eq_ignore_ascii_case(b"STREAMS"))?;
-            (command.get(streams + 1)?, command.get(2)?, command.get(3)?)
+fn consumers(command: &Words) -> Vec<Words> {
+    let create =
+        |key: &[u8], group: &[u8], name: &[u8]| [b"XGROUP".as_slice(), b"CREATECONSUMER", key, group, name].map(<[u8]>::to_vec).to_vec();
+    match (command[0].to_ascii_uppercase().as_slice(), command.as_slice()) {
+        (b"XCLAIM" | b"XAUTOCLAIM", [_, key, group, name, ..]) => vec![create(key, group, name)],
+        (b"XREADGROUP", [_, _, group, name, rest @ ..]) => {
+            let streams = rest.iter().skip_while(|word| !word.eq_ignore_ascii_case(b"STREAMS")).skip(1);
+            let keys = streams.clone().count() / 2;
+            streams.take(keys).map(|key| create(key, group, name)).collect()
         }
-        _ => return None,
-    };
-    Some([b"XGROUP".as_slice(), b"CREATECONSUMER", key, group, name].map(<[u8]>::to_vec).to_vec())
+        _ => Vec::new(),
+    }
 }
