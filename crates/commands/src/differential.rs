@@ -17,7 +17,7 @@ use crate::differential::campaign::Type;
 use crate::differential::random::Random;
 use crate::differential::server::Server;
 use crate::memory::Memory;
-use crate::table::{COMMANDS, Place};
+use crate::table::{COMMANDS, Group, Place};
 
 mod bitmaps;
 mod campaign;
@@ -95,6 +95,18 @@ fn hyperloglogs_are_those_of_redis() {
 #[test]
 fn places_are_those_of_redis() {
     campaign::compare(&geo::TYPE);
+}
+
+#[test]
+fn every_command_of_the_data_types_is_compared() {
+    let names: Vec<String> = TYPES.iter().flat_map(|kind| kind.templates).chain(keys::TEMPLATES).map(|line| campaign::name(line)).collect();
+    for command in COMMANDS.iter().flat_map(|command| std::iter::once(command).chain(command.subcommands)) {
+        let is_data = !matches!(command.group, Group::Generic | Group::Connection | Group::Server);
+        let is_leaf = command.subcommands.is_empty() && !command.name.ends_with("|help");
+        // Newer than the server at hand, or compared by a test of its own.
+        let is_elsewhere = command.since >= "7.2" || command.name == "incrbyfloat";
+        assert!(!is_data || !is_leaf || is_elsewhere || names.iter().any(|name| name == command.name), "{}", command.name);
+    }
 }
 
 #[test]
