@@ -116,7 +116,7 @@ impl Random {
             1 => b"".to_vec(),
             4 => b"\0\xff\r\n".to_vec(),
             7 => b"01".to_vec(),
-            _ if number % 3 == 0 => number.to_string().into_bytes(),
+            _ if number.is_multiple_of(3) => number.to_string().into_bytes(),
             _ if number % 20 == 19 => format!("m{number}{}", "x".repeat(70)).into_bytes(),
             _ => format!("m{number}").into_bytes(),
         }
