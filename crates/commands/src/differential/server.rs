@@ -48,10 +48,17 @@ impl Server {
     }
 
     pub(super) fn time(&mut self) -> UnixMs {
-        let reply = self.replies(&[vec![b"time".to_vec()]]).remove(0);
+        self.timed_replies(&[]).0
+    }
+
+    /// The server's time, and its replies to what it was sent right after.
+    pub(super) fn timed_replies(&mut self, commands: &[Vec<Vec<u8>>]) -> (UnixMs, Vec<Vec<u8>>) {
+        let mut batch = vec![vec![b"time".to_vec()]];
+        batch.extend_from_slice(commands);
+        let mut replies = self.replies(&batch);
         let number = |bulk| String::from_utf8_lossy(walk::parse_bulk(bulk).expect("a bulk")).parse::<i64>().expect("a number");
-        let parts: Vec<i64> = walk::elements(&reply).expect("two numbers").map(number).collect();
-        UnixMs(parts[0] * 1000 + parts[1] / 1000)
+        let parts: Vec<i64> = walk::elements(&replies.remove(0)).expect("two numbers").map(number).collect();
+        (UnixMs(parts[0] * 1000 + parts[1] / 1000), replies)
     }
 
     /// Sends the commands in one go; one reply for each.

@@ -1,0 +1,32 @@
+//! Commands for keys of any type: a part of every type's sequences. Values of other types come in through keys of their own.
+
+/// See [`crate::differential::template`].
+pub(super) const TEMPLATES: &[&str] = &[
+    "DEL key+",
+    "UNLINK key*",
+    "EXISTS key*",
+    "TOUCH key+",
+    "TYPE key",
+    "OBJECT ENCODING key",
+    "OBJECT (FREQ|FOO) key",
+    "KEYS pattern",
+    "DBSIZE",
+    "RENAME key key",
+    "RENAMENX key key",
+    "COPY key key {REPLACE|DB 0}",
+    "EXPIRE key seconds {NX|XX}",
+    "PEXPIRE key milliseconds {NX|XX}",
+    "EXPIREAT key unixseconds {NX|XX|GT|LT|ZZ}",
+    "PEXPIREAT key unixmilliseconds {NX|XX|GT|LT|ZZ}",
+    "TTL key",
+    "PTTL key",
+    "EXPIRETIME key",
+    "PEXPIRETIME key",
+    "PERSIST key",
+    "SET other value",
+    "LPUSH other member+",
+    "SADD other member+",
+    "HSET other member value",
+    "ZADD other score member",
+    "XADD other newid member value",
+];
