@@ -26,7 +26,7 @@ pub(super) struct List<'a> {
 
 enum Layout {
     Packed { bytes: Bytes, count: u64 },
-    Exploded(Exploded),
+    Exploded(Box<Exploded>),
 }
 
 impl<'a> List<'a> {
@@ -58,7 +58,7 @@ impl<'a> List<'a> {
             if exploded.len() != root.count {
                 return Err(damaged());
             }
-            Layout::Exploded(exploded)
+            Layout::Exploded(Box::new(exploded))
         };
         Ok(List { key, root, limits, layout, shrunk: false })
     }
@@ -262,7 +262,7 @@ impl<'a> List<'a> {
                 if exploded.len() != *count {
                     return Err(damaged());
                 }
-                self.layout = Layout::Exploded(exploded);
+                self.layout = Layout::Exploded(Box::new(exploded));
             }
             // Half of what fits, so that a list at the border does not change with every command.
             Layout::Exploded(exploded) if self.shrunk && fits(self.limits, exploded.bytes, len, 2) => {

@@ -202,7 +202,7 @@ fn records_are_those_of_the_documentation() {
     let section = docs.split("## Lists").nth(1).unwrap().split("\n## ").next().unwrap();
     let mut memory = exploding(2);
     let key = HashKey::new(Database(0), b"l");
-    let mut shown = |memory: &mut Memory| {
+    let shown = |memory: &mut Memory| {
         let root = memory.root(&key).unwrap().unwrap();
         let mut lines = vec![format!("root  -> {}", hex(&root.value))];
         let value = ValueId::of(&key, root.id);
