@@ -31,7 +31,7 @@ mod lists;
 mod random;
 mod reply;
 mod sequence;
-mod server;
+pub(crate) mod server;
 mod sets;
 mod shrink;
 mod sorted_sets;

@@ -3,19 +3,20 @@
 //! Two rows of lengths give the length. To walk back from the end, one bit per cell is kept: whether the longer way is up. That is a
 //! 32nd of what a table of lengths takes; the time is the product of the lengths either way and is bounded by [`CELLS_MAX`].
 
-use bytes::Bytes;
 use resp::reply;
 use types::root::Kind;
 
 use crate::program::{Program, Stop};
+use crate::strings::text::Text;
 
 /// LCS with LEN, IDX, MINMATCHLEN, WITHMATCHLEN.
 pub(crate) fn lcs(p: &mut Program<'_>) -> Result<(), Stop> {
-    let (a, b) = (text(p, 1)?, text(p, 2)?);
+    let (mut a, mut b) = (text(p, 1)?, text(p, 2)?);
     let options = Options::parse(p)?;
     if a.len().checked_mul(b.len()).is_none_or(|cells| cells > CELLS_MAX) {
         return Err(Stop::refused("ERR Insufficient memory, failed allocating transient memory for LCS"));
     }
+    let (a, b) = (a.whole(p.txn)?, b.whole(p.txn)?);
     let table = Table::new(&a, &b, options.answer != Answer::Length);
     match options.answer {
         Answer::Length => p.integer(table.length as i64),
@@ -54,10 +55,12 @@ fn places(p: &mut Program<'_>, table: &Table, a: &[u8], b: &[u8], options: &Opti
 }
 
 /// The string of key `index`; empty, if there is none.
-fn text(p: &mut Program<'_>, index: usize) -> Result<Bytes, Stop> {
-    match p.live(&p.key(index))? {
+fn text<'a>(p: &mut Program<'a>, index: usize) -> Result<Text<'a>, Stop> {
+    let key = p.key(index);
+    match p.live(&key)? {
         Some(root) if root.kind != Kind::String => Err(Stop::refused("ERR The specified keys must contain string values")),
-        root => Ok(root.map(|root| root.value).unwrap_or_default()),
+        Some(root) => Ok(Text::open(key, root)?),
+        None => Ok(Text::empty(key)),
     }
 }
 
@@ -165,7 +168,7 @@ impl Table {
 }
 
 /// Two strings of 16 KiB: a third of a second and 32 MiB.
-const CELLS_MAX: usize = 1 << 28;
+const CELLS_MAX: u64 = 1 << 28;
 
 #[cfg(test)]
 mod tests;

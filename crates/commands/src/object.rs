@@ -1,8 +1,10 @@
 //! OBJECT and DEBUG OBJECT: how a value is stored.
 
 use types::root::{Kind, Root};
+use types::txn::{Abort, HashKey};
 
 use crate::program::{Program, Stop};
+use crate::strings::text::Text;
 use crate::{hashes, lists, sets, sorted_sets, streams};
 
 /// The root's `encoding` of a string that APPEND or SETRANGE made: Redis keeps such a string apart from integers and short strings,
@@ -15,7 +17,15 @@ pub(crate) const PLAIN: u8 = 0;
 
 /// OBJECT ENCODING.
 pub(crate) fn encoding(p: &mut Program<'_>) -> Result<(), Stop> {
-    about(p, |p, root| p.bulk(encoding_name(root).as_bytes()))
+    let key = p.key(2);
+    match p.live(&key)? {
+        Some(root) => {
+            let name = encoding_name(p, key, &root)?;
+            p.bulk(name.as_bytes());
+        }
+        None => p.null(),
+    }
+    Ok(())
 }
 
 /// OBJECT IDLETIME: seconds since the last write.
@@ -47,11 +57,13 @@ pub(crate) fn freq(p: &mut Program<'_>) -> Result<(), Stop> {
 pub(crate) fn debug(p: &mut Program<'_>) -> Result<(), Stop> {
     let key = p.key(2);
     let Some(root) = p.live(&key)? else { return Err(Stop::refused("ERR no such key")) };
+    let encoding = encoding_name(p, key, &root)?;
+    let len = if root.kind == Kind::String { Text::open(key, root.clone())?.len() } else { root.value.len() as u64 };
     let line = format!(
         "Value at:0x{:x} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
         key.slot.number(),
-        encoding_name(&root),
-        root.value.len(),
+        encoding,
+        len,
         root.written,
         idle_secs(p, &root),
     );
@@ -72,19 +84,21 @@ fn idle_secs(p: &Program<'_>, root: &Root) -> i64 {
 }
 
 /// Redis' word for the layout.
-fn encoding_name(root: &Root) -> &'static str {
-    match root.kind {
+fn encoding_name(p: &mut Program<'_>, key: HashKey<'_>, root: &Root) -> Result<&'static str, Abort> {
+    Ok(match root.kind {
         Kind::String if root.encoding == GROWN => "raw",
-        Kind::String if root.encoding == PLAIN && resp::number::parse_integer(&root.value).is_some() => "int",
-        Kind::String if root.value.len() <= EMBEDDED_MAX => "embstr",
-        Kind::String => "raw",
+        Kind::String => match Text::open(key, root.clone())?.short(p.txn, EMBEDDED_MAX)? {
+            Some(text) if root.encoding == PLAIN && resp::number::parse_integer(&text).is_some() => "int",
+            Some(_) => "embstr",
+            None => "raw",
+        },
         Kind::List => lists::encoding(root),
         Kind::Set => sets::encoding(root),
         Kind::ZSet => sorted_sets::encoding(root),
         Kind::Hash => hashes::encoding(root),
         Kind::Stream => streams::encoding(root),
-    }
+    })
 }
 
 /// Longest string that Redis allocates together with its object.
-const EMBEDDED_MAX: usize = 44;
+const EMBEDDED_MAX: u64 = 44;

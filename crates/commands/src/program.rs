@@ -109,14 +109,6 @@ impl<'a> Program<'a> {
     pub(crate) fn null(&mut self) {
         reply::null(self.out, self.proto());
     }
-
-    /// The value of a string, or null.
-    pub(crate) fn value(&mut self, root: Option<&Root>) {
-        match root {
-            Some(root) => self.bulk(&root.value),
-            None => self.null(),
-        }
-    }
 }
 
 impl Stop {

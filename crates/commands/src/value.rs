@@ -18,6 +18,7 @@ use crate::hashes::items::{self, Item};
 use crate::program::Stop;
 use crate::streams::dump::{self, ConsumerContents, Contents, GroupContents, PendingContents};
 use crate::streams::id::Id;
+use crate::strings::text;
 use crate::{lists, sets, sorted_sets};
 
 /// The value of `key`, which has this root. All of it is in memory at once: see [`check`].
@@ -26,7 +27,7 @@ use crate::{lists, sets, sorted_sets};
 /// [`Abort`], also if the value is damaged.
 pub(crate) fn read(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: Root) -> Result<Value, Abort> {
     Ok(match root.kind {
-        Kind::String => Value::String(root.value),
+        Kind::String => Value::String(text::read_all(txn, key, root)?),
         Kind::List => Value::List(lists::items::read_all(txn, key, &root)?),
         Kind::Set => Value::Set(sets::read_all(txn, key, root)?),
         Kind::ZSet => {
@@ -51,7 +52,7 @@ pub(crate) fn write(
     expire: Option<UnixMs>,
 ) -> Result<(), Abort> {
     match value {
-        Value::String(value) => txn.put_root(key, Root { expire, ..Root::inline(Kind::String, value) }),
+        Value::String(value) => text::write_all(txn, limits, key, value, expire),
         Value::List(elements) => lists::items::write_all(txn, limits, key, &elements, expire),
         Value::Set(members) => sets::write_all(txn, limits, key, members, expire),
         Value::ZSet(members) => {

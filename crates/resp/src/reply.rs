@@ -46,6 +46,11 @@ pub fn bulk(out: &mut Vec<u8>, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Header of a string of any bytes; `len` bytes and a line end (`\r\n`) follow.
+pub fn bulk_header(out: &mut Vec<u8>, len: u64) {
+    header(out, b'$', len);
+}
+
 /// The absence of a value.
 pub fn null(out: &mut Vec<u8>, proto: Proto) {
     out.extend_from_slice(match proto {

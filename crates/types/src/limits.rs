@@ -6,6 +6,10 @@
 pub struct Limits {
     /// `proto-max-bulk-len`: the longest string that a command may make, in bytes.
     pub value_max: u64,
+    /// Longest string that lies whole in its key's root, in bytes; longer ones are written in chunks. Not in redis.conf.
+    pub string_value: u32,
+    /// Bytes of a chunk of a string that becomes too long for its root; rounded down to a power of two. Not in redis.conf.
+    pub string_chunk: u32,
     /// `hash-max-listpack-entries`: fields of an inline hash at most.
     pub hash_entries: u32,
     /// `hash-max-listpack-value`: longest field or value of an inline hash, in bytes.
@@ -33,9 +37,11 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What Redis 7.4 ships with, but for strings: those may be 64 MiB.
+    /// What Redis 7.4 ships with.
     pub const DEFAULT: Limits = Limits {
-        value_max: 64 << 20,
+        value_max: 512 << 20,
+        string_value: 64 << 10,
+        string_chunk: 16 << 10,
         hash_entries: 128,
         hash_value: 64,
         list_size: -2,
@@ -50,9 +56,12 @@ impl Limits {
         databases: 16,
     };
 
-    /// Where every collection is exploded that has more than `entries` elements (lists: at least one may be inline): for tests of both layouts.
+    /// Where every collection is exploded that has more than `entries` elements (lists: at least one may be inline), and every string that
+    /// has more bytes, into chunks of 4: for tests of both layouts.
     pub fn exploding_at(entries: u32) -> Limits {
         Limits {
+            string_value: entries,
+            string_chunk: 4,
             hash_entries: entries,
             list_size: i32::try_from(entries).unwrap_or(i32::MAX).max(1),
             set_intset_entries: entries,

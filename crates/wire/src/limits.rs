@@ -54,6 +54,8 @@ fn fields(limits: &Limits) -> [i64; FIELDS] {
         limits.stream_node_bytes.into(),
         limits.stream_node_entries.into(),
         limits.databases.into(),
+        limits.string_value.into(),
+        limits.string_chunk.into(),
     ]
 }
 
@@ -77,11 +79,13 @@ fn read(set: &[i64]) -> Option<Limits> {
         stream_node_bytes: number(10)?,
         stream_node_entries: number(11)?,
         databases: u16::try_from(all[12]).ok()?,
+        string_value: number(13)?,
+        string_chunk: number(14)?,
     })
 }
 
 /// Numbers of a set that this version writes.
-const FIELDS: usize = 13;
+const FIELDS: usize = 15;
 
 #[cfg(test)]
 mod tests {

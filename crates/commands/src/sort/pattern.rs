@@ -9,6 +9,7 @@ use types::txn::{Abort, HashKey};
 
 use crate::hashes::items;
 use crate::program::Program;
+use crate::strings::text;
 
 /// A pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +65,7 @@ impl<'a> Pattern<'a> {
         let key = HashKey::new(p.call.database, &name);
         let Some(root) = p.live(&key)? else { return Ok(None) };
         match (root.kind, field) {
-            (Kind::String, None) => Ok(Some(root.value)),
+            (Kind::String, None) => text::read_all(p.txn, &key, root).map(Some),
             (Kind::Hash, Some(field)) => items::read_one(p.txn, &key, root, field),
             _ => Ok(None),
         }

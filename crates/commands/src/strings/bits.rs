@@ -1,16 +1,19 @@
 //! SETBIT and GETBIT: a string as a row of bits, the highest bit of its first byte in front.
 
 use resp::number::parse_integer;
-use types::root::{Kind, Root};
 
 use crate::object::GROWN;
 use crate::program::{Program, Stop};
+use crate::strings::text::Text;
 
 /// GETBIT.
 pub(crate) fn getbit(p: &mut Program<'_>) -> Result<(), Stop> {
     let bit = Bit::parse(p)?;
-    let root = p.string(&p.key(1))?;
-    p.integer(i64::from(root.is_some_and(|root| bit.is_set(&root.value))));
+    let on = match p.text(p.key(1))? {
+        Some(mut text) => bit.of(p, &mut text)?.is_some_and(|byte| byte & bit.mask != 0),
+        None => false,
+    };
+    p.integer(i64::from(on));
     Ok(())
 }
 
@@ -23,40 +26,48 @@ pub(crate) fn setbit(p: &mut Program<'_>) -> Result<(), Stop> {
         _ => return Err(Stop::refused("ERR bit is not an integer or out of range")),
     };
     let key = p.key(1);
-    let root = p.string(&key)?;
-    let old = root.as_ref().is_some_and(|root| bit.is_set(&root.value));
+    let mut text = p.text(key)?.unwrap_or_else(|| Text::empty(key));
+    let byte = bit.of(p, &mut text)?;
+    let old = byte.is_some_and(|byte| byte & bit.mask != 0);
     // Only what changes is written; as in Redis, a string that was set as a whole becomes one that was changed in place.
-    let same = root.as_ref().is_some_and(|root| old == on && bit.byte < root.value.len() && root.encoding == GROWN);
-    if !same {
-        let root = root.unwrap_or_else(|| Root::inline(Kind::String, Default::default()));
-        let len = root.value.len().max(bit.byte + 1);
-        let mut value = Vec::with_capacity(len);
-        value.extend_from_slice(&root.value);
-        value.resize(len, 0);
-        value[bit.byte] = if on { value[bit.byte] | bit.mask } else { value[bit.byte] & !bit.mask };
-        p.txn.put_root(&key, Root { encoding: GROWN, value: value.into(), ..root })?;
+    if byte.is_none() || old != on || text.encoding() != GROWN {
+        let byte = byte.unwrap_or(0);
+        let byte = if on { byte | bit.mask } else { byte & !bit.mask };
+        let limits = p.limits();
+        text.write(p.txn, limits, bit.byte, &[byte])?;
+        text.save(p.txn, GROWN)?;
     }
     p.integer(i64::from(old));
     Ok(())
 }
 
+/// Argument `index` as the place of a bit: `#3` stands for 3 times `width`, where a width is given.
+pub(super) fn offset_at(p: &Program<'_>, index: usize, width: Option<u64>) -> Result<u64, Stop> {
+    let (text, factor) = match (p.args().at(index), width) {
+        ([b'#', text @ ..], Some(width)) => (text, width),
+        (text, _) => (text, 1),
+    };
+    parse_integer(text)
+        .and_then(|offset| u64::try_from(offset).ok()?.checked_mul(factor))
+        .filter(|offset| offset / 8 < p.limits().value_max)
+        .ok_or(Stop::refused("ERR bit offset is not an integer or out of range"))
+}
+
 /// A place in a string.
 struct Bit {
-    byte: usize,
+    byte: u64,
     mask: u8,
 }
 
 impl Bit {
     /// The one that argument 2 names, if a string may be so long.
     fn parse(p: &Program<'_>) -> Result<Bit, Stop> {
-        parse_integer(p.args().at(2))
-            .and_then(|offset| usize::try_from(offset).ok())
-            .map(|offset| Bit { byte: offset / 8, mask: 0x80 >> (offset % 8) })
-            .filter(|bit| (bit.byte as u64) < p.limits().value_max)
-            .ok_or(Stop::refused("ERR bit offset is not an integer or out of range"))
+        let offset = offset_at(p, 2, None)?;
+        Ok(Bit { byte: offset / 8, mask: 0x80 >> (offset % 8) })
     }
 
-    fn is_set(&self, value: &[u8]) -> bool {
-        value.get(self.byte).is_some_and(|byte| byte & self.mask != 0)
+    /// The byte it lies in, if the string has it.
+    fn of(&self, p: &mut Program<'_>, text: &mut Text<'_>) -> Result<Option<u8>, Stop> {
+        Ok(text.read(p.txn, self.byte..self.byte + 1)?.first().copied())
     }
 }

@@ -11,7 +11,7 @@ pub(crate) fn mget(p: &mut Program<'_>) -> Result<(), Stop> {
     reply::array(p.out, p.args().len() - 1);
     for key in p.keys() {
         let root = p.live(&key)?.filter(|root| root.kind == Kind::String);
-        p.value(root.as_ref());
+        p.value(&key, root)?;
     }
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! SET and its older relatives: the whole value of one key is replaced.
 
 use bytes::Bytes;
-use types::root::{Kind, Root};
 use types::time::UnixMs;
 use types::txn::{Abort, HashKey};
 
 use crate::expiry::{self, Base, Unit};
+use crate::object::PLAIN;
 use crate::program::{Program, Stop};
 use crate::strings::options::{Condition, Lifetime, Options};
+use crate::strings::text;
 
 /// SET with all its options.
 pub(crate) fn set(p: &mut Program<'_>) -> Result<(), Stop> {
@@ -26,16 +27,16 @@ pub(crate) fn set(p: &mut Program<'_>) -> Result<(), Stop> {
             Condition::Absent => old.is_none(),
             Condition::Present => old.is_some(),
         };
+        if options.lifetime == Lifetime::Keep && allowed {
+            expire = old.as_ref().map(expiry::of).transpose()?.flatten();
+        }
         if options.get {
-            p.value(old.as_ref());
+            p.value(&key, old)?;
         } else if !allowed {
             p.null();
         }
         if !allowed {
             return Ok(());
-        }
-        if options.lifetime == Lifetime::Keep {
-            expire = old.as_ref().map(expiry::of).transpose()?.flatten();
         }
     }
     put(p, &key, p.value_at(2), expire)?;
@@ -70,15 +71,18 @@ pub(crate) fn psetex(p: &mut Program<'_>) -> Result<(), Stop> {
 pub(crate) fn getset(p: &mut Program<'_>) -> Result<(), Stop> {
     let key = p.key(1);
     let old = p.string(&key)?;
-    p.value(old.as_ref());
+    p.value(&key, old)?;
     put(p, &key, p.value_at(2), None)?;
     Ok(())
 }
 
 /// Makes `value` the whole of a key. A key that would be gone at once is not made.
 pub(super) fn put(p: &mut Program<'_>, key: &HashKey<'_>, value: Bytes, expire: Option<UnixMs>) -> Result<(), Abort> {
-    let root = Root { expire, ..Root::inline(Kind::String, value) };
-    if root.expired(p.txn.now()) { p.txn.delete_root(key) } else { p.txn.put_root(key, root) }
+    if expire.is_some_and(|at| at < p.txn.now()) {
+        return p.txn.delete_root(key);
+    }
+    let limits = p.limits();
+    text::put(p.txn, limits, key, value, PLAIN, expire)
 }
 
 fn set_for(p: &mut Program<'_>, unit: Unit) -> Result<(), Stop> {

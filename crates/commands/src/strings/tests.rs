@@ -4,11 +4,11 @@ use types::limits::Limits;
 
 use crate::coprocessor::Redis;
 use crate::memory::Memory;
-use crate::testing::{NOW, check, check_limited, check_with};
+use crate::testing::{NOW, check_layouts, check_limited, check_with};
 
 #[test]
 fn set_replaces_whatever_was_there() {
-    check(
+    check_layouts(
         r#"
         GET a                      -> nil
         SET a 1                    -> OK
@@ -27,7 +27,7 @@ fn set_replaces_whatever_was_there() {
 
 #[test]
 fn set_obeys_its_conditions() {
-    check(
+    check_layouts(
         r#"
         SET a 1 XX                 -> nil
         SET a 1 NX                 -> OK
@@ -51,7 +51,7 @@ fn set_obeys_its_conditions() {
 
 #[test]
 fn set_keeps_sets_and_drops_expiry() {
-    check(
+    check_layouts(
         r#"
         SET a 1 EX 10              -> OK
         PEXPIRETIME a              -> 1010000
@@ -89,7 +89,7 @@ fn set_keeps_sets_and_drops_expiry() {
 
 #[test]
 fn options_that_do_not_go_together_are_syntax_errors() {
-    check(
+    check_layouts(
         r#"
         SET a 1                    -> OK
         SET a 1 NX XX              -> ERR syntax error
@@ -127,7 +127,7 @@ fn options_that_do_not_go_together_are_syntax_errors() {
 
 #[test]
 fn getex_changes_nothing_but_the_expiry() {
-    check(
+    check_layouts(
         r#"
         GETEX a EX 0               -> nil
         SET a 1                    -> OK
@@ -151,7 +151,7 @@ fn getex_changes_nothing_but_the_expiry() {
 
 #[test]
 fn getset_and_getdel_answer_the_old_value() {
-    check(
+    check_layouts(
         r#"
         GETSET a 1                 -> nil
         EXPIRE a 10                -> 1
@@ -165,7 +165,7 @@ fn getset_and_getdel_answer_the_old_value() {
 
 #[test]
 fn an_expired_key_is_absent() {
-    check(
+    check_layouts(
         r#"
         SET a 1 PX 100             -> OK
         wait 100
@@ -208,7 +208,7 @@ fn an_expired_key_is_absent() {
 
 #[test]
 fn mset_and_mget_take_many_keys() {
-    check(
+    check_layouts(
         r#"
         MSET a 1 b 2 a 3           -> OK
         MGET a b c a               -> ["3", "2", nil, "3"]
@@ -229,7 +229,7 @@ fn mset_and_mget_take_many_keys() {
 
 #[test]
 fn ranges_are_cut_as_in_redis() {
-    check(
+    check_layouts(
         r#"
         SET a "Hello World"        -> OK
         GETRANGE a 0 3             -> "Hell"
@@ -291,7 +291,7 @@ fn append_and_setrange_grow_a_value_up_to_the_limit() {
 
 #[test]
 fn integers_count_up_and_down() {
-    check(
+    check_layouts(
         r#"
         INCR a                     -> 1
         EXPIRE a 10                -> 1
@@ -323,7 +323,7 @@ fn integers_count_up_and_down() {
 
 #[test]
 fn floats_are_added_as_long_doubles() {
-    check(
+    check_layouts(
         r#"
         INCRBYFLOAT a 1            -> "1"
         INCRBYFLOAT a 0.25         -> "1.25"
@@ -392,7 +392,7 @@ fn a_key_of_another_kind_is_refused() {
 
 #[test]
 fn bits_are_set_and_read() {
-    check(
+    check_layouts(
         r#"
         GETBIT a 0                 -> 0
         EXISTS a                   -> 0
@@ -441,4 +441,83 @@ fn bits_that_no_string_has_are_refused() {
         GET a                      -> "\x00\x01"
         "#,
     );
+}
+
+#[test]
+fn bits_are_counted_and_found() {
+    check_layouts(
+        r#"
+        SET a foobar                        -> OK
+        BITCOUNT a                          -> 26
+        BITCOUNT a 0 0                      -> 4
+        BITCOUNT a 1 1                      -> 6
+        BITCOUNT a 5 30 BIT                 -> 17
+        BITCOUNT a -2 -1 bit                -> 1
+        BITCOUNT a -1 -2                    -> 0
+        BITCOUNT a -100 -200                -> 0
+        BITCOUNT none                       -> 0
+        BITCOUNT a 0                        -> ERR syntax error
+        BITCOUNT none 0 x                   -> ERR value is not an integer or out of range
+        BITCOUNT a 0 1 HELLO                -> ERR syntax error
+        SETBIT b 100 1                      -> 0
+        BITPOS b 1                          -> 100
+        BITPOS b 0                          -> 0
+        BITPOS b 1 13                       -> -1
+        BITPOS b 1 0 -1 BYTE                -> 100
+        BITPOS b 1 100 100 BIT              -> 100
+        BITPOS b 1 101 -1 BIT               -> -1
+        BITPOS b 0 100 100 BIT              -> -1
+        BITPOS none 0                       -> 0
+        BITPOS none 1                       -> -1
+        BITPOS none 2                       -> ERR The bit argument must be 1 or 0.
+        SET c "\xff\xff\xff"                -> OK
+        BITPOS c 0                          -> 24
+        BITPOS c 0 0                        -> 24
+        BITPOS c 0 0 -1                     -> -1
+        BITPOS c 0 5                        -> -1
+        BITOP NOT d b                       -> 13
+        BITCOUNT d                          -> 103
+        BITOP AND d a c                     -> 6
+        GET d                               -> "foo\x00\x00\x00"
+        BITOP OR d a c                      -> 6
+        GET d                               -> "\xff\xff\xffbar"
+        EXPIRE d 10                         -> 1
+        BITOP XOR d d a none                -> 6
+        GET d                               -> "\x99\x90\x90\x00\x00\x00"
+        TTL d                               -> -1
+        BITOP AND d none                    -> 0
+        EXISTS d                            -> 0
+        BITOP NOT d a b                     -> ERR BITOP NOT must be called with a single source key.
+        BITOP NAND d a                      -> ERR syntax error
+        "#,
+    );
+}
+
+/// A hole costs nothing: one bit at the far end of the longest string is one chunk.
+#[test]
+fn a_string_with_a_hole_takes_a_chunk_and_a_root() {
+    let mut memory = Memory::new(NOW);
+    check_with(
+        Redis,
+        &mut memory,
+        r#"
+        SETBIT a 4294967295 1               -> 0
+        STRLEN a                            -> 536870912
+        SETBIT a 4294967296 1               -> ERR bit offset is not an integer or out of range
+        BITCOUNT a                          -> 1
+        BITPOS a 1                          -> 4294967295
+        BITPOS a 0                          -> 0
+        GETBIT a 4294967295                 -> 1
+        GETBIT a 5                          -> 0
+        GETRANGE a -2 -1                    -> "\x00\x01"
+        SETRANGE a 300000000 xyz            -> 536870912
+        GETRANGE a 299999999 300000003      -> "\x00xyz\x00"
+        APPEND a x                          -> ERR string exceeds maximum allowed size (proto-max-bulk-len)
+        OBJECT ENCODING a                   -> "raw"
+        EXPIRE a 10                         -> 1
+        "#,
+    );
+    assert_eq!(memory.elements(), 2);
+    check_with(Redis, &mut memory, "SET a 1 -> OK\n GET a -> \"1\"");
+    assert_eq!(memory.elements(), 0, "the chunks belong to nobody");
 }

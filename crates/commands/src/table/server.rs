@@ -280,7 +280,7 @@ const MEMORY: &[Command] = &[
         keys: &[KeySpec::one(2, &["RO"])],
         arguments: &[key("key"), integer("count").after("SAMPLES").optional()],
         place: Place::Key,
-        differs: "Bytes of the key's record and of its entry in the expiry index on one replica, before compression.",
+        differs: "Bytes of the key's records and of its entry in the expiry index on one replica, before compression.",
         run: Some(usage::usage),
         ..MEMORY_NEW
     },
