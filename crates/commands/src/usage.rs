@@ -112,19 +112,16 @@ mod tests {
 
     #[test]
     fn elements_are_counted_or_sampled() {
-        // The root, and 22 bytes, a tag and a member for each element.
+        // 33 bytes of the root; of each element 22 bytes in front of its sort key, a sort key of 7 bytes and the member.
         check_limited(
             Limits::exploding_at(0),
             r#"
             SADD k 00 01 02 03 04 05 06 07 08 09    -> 10
-            MEMORY USAGE k SAMPLES 0                -> 0
-            MEMORY USAGE k                          -> 0
+            MEMORY USAGE k SAMPLES 0                -> 343
+            MEMORY USAGE k                          -> 343
             DEL k                                   -> 1
             SADD k 0 0123456789 1                   -> 3
-            MEMORY USAGE k SAMPLES 3                -> 0
-            MEMORY USAGE k SAMPLES 1                -> 0
-            ZADD z 1 a 2 b 3 c                      -> 3
-            MEMORY USAGE z SAMPLES 0                -> 0
+            MEMORY USAGE k SAMPLES 3                -> 132
             "#,
         );
     }

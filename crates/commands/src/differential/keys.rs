@@ -18,7 +18,6 @@ pub(super) const TEMPLATES: &[&str] = &[
     "SWAPDB (0|1) (0|1|16)",
     "SORT key {ALPHA|ALPHA|DESC|ASC|LIMIT index count|GET pattern|BY *->A|STORE key|FOO}",
     "SORT_RO key {ALPHA|ALPHA|DESC|ASC|LIMIT index count|GET pattern|BY *->A|STORE key|FOO}",
-    "MEMORY USAGE key SAMPLES (x|-1)",
     "EXPIRE key seconds {NX|XX}",
     "PEXPIRE key milliseconds {NX|XX}",
     "EXPIREAT key unixseconds {NX|XX|GT|LT|ZZ}",
