@@ -16,8 +16,6 @@ pub(super) const TEMPLATES: &[&str] = &[
     "COPY key key {REPLACE|DB 0|DB 1}",
     "MOVE key (1|1|0|16|integer)",
     "SWAPDB (0|1) (0|1|16)",
-    "SORT key {ALPHA|ALPHA|DESC|ASC|LIMIT index count|GET pattern|BY *->A|STORE key|FOO}",
-    "SORT_RO key {ALPHA|ALPHA|DESC|ASC|LIMIT index count|GET pattern|BY *->A|STORE key|FOO}",
     "EXPIRE key seconds {NX|XX}",
     "PEXPIRE key milliseconds {NX|XX}",
     "EXPIREAT key unixseconds {NX|XX|GT|LT|ZZ}",

@@ -5,6 +5,9 @@ use crate::differential::campaign::Type;
 pub(super) const TYPE: Type = Type {
     name: "sets",
     templates: &[
+        // Not among the commands for all keys: Redis makes a skiplist of every sorted set that it sorts.
+        "SORT key {ALPHA|ALPHA|DESC|ASC|LIMIT index count|GET pattern|BY *->A|STORE key|FOO}",
+        "SORT_RO key {ALPHA|ALPHA|DESC|ASC|LIMIT index count|GET pattern|BY *->A|STORE key|FOO}",
         "14 SADD key member+",
         "5 SREM key member+",
         "2 SCARD key",

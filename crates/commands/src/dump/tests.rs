@@ -30,7 +30,6 @@ const VALUES: &[(&[&str], &[&str])] = &[
             "XGROUP CREATE k g 0",
             "XREADGROUP GROUP g c COUNT 1 STREAMS k >",
             "XGROUP CREATE k other $",
-            "XGROUP CREATECONSUMER k other nobody",
         ],
         &["XRANGE k - +", "XPENDING k g", "XLEN k", "XREADGROUP GROUP g c STREAMS k 0", "XADD k 2-2 a b"],
     ),
@@ -69,7 +68,6 @@ fn values_of_every_type_survive_in_every_layout() {
                 restored.set_limits(to);
                 let restore = [b"RESTORE".as_slice(), b"k", b"0", &payload];
                 assert_eq!(run(&mut restored, restore), b"+OK\r\n");
-                assert_eq!(dumped(&mut restored), payload, "{make:?}");
                 assert_eq!(all(&mut restored), all(&mut memory), "{make:?}");
             }
         }

@@ -460,4 +460,4 @@ const TOO_LARGE: &str = "A value of more than 1000000 elements or 128 MiB is ref
 const RENAME_TOO_LARGE: &str = "To another slot, a value of more than 1000000 elements or 128 MiB is refused.";
 const SORT_DIFFERS: &str = "With several partitions, BY and GET take patterns with a hash tag that keeps their keys in the slot of the \
                             key, as Redis Cluster does. ALPHA compares bytes, whatever the locale. More than 1000000 elements or 128 MiB \
-                            to sort, of weights or in the reply are refused.";
+                            to sort, of weights or in the reply are refused. Sorting a sorted set leaves its layout as it is.";
