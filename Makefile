@@ -10,7 +10,7 @@ PORT ?= 6379
 ARGS ?=
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: run build test check fix bench failover catchup durability chaos power-loss fuzz clients sim sim-mutants sim-shell clean install
+.PHONY: run build test check fix bench failover catchup durability chaos power-loss fuzz clients differential sim sim-mutants sim-shell clean install
 
 run: build ## a three-replica store on 127.0.0.1:6379
 	exec $(BIN) onebox --port $(PORT) --data $(DATA) $(ARGS)
@@ -62,6 +62,9 @@ fuzz: install ## payloads of RESTORE and their parts, SECONDS_EACH=3600 for an h
 
 clients: build ## redis-py, node-redis and ioredis with default settings
 	tests/clients/run.sh $(BIN)
+
+differential: install ## every type's commands side by side with redis-server, a million each: COMMANDS=20000 for fewer, SEED=n to begin with a reported sequence
+	DIFFERENTIAL=$(or $(COMMANDS),1000000) $(if $(SEED),DIFFERENTIAL_SEED=$(SEED)) $(CARGO) test --release --locked -p commands differential -- --nocapture
 
 sim: install ## the protocol's cores on simulated time: FROM=1 SEEDS=1000 for many, SEED=n for one with its trace
 	$(CARGO) build --release --locked -p simulation

@@ -286,7 +286,7 @@ mod tests {
     fn what_has_none_is_checked_and_echoed_under_both_names() {
         let mut p = Parameters::default();
         let settings = set(&mut p, "hash-max-ziplist-entries 1kb appendonly YES").expect("valid");
-        assert_eq!(settings.call_limits(), Limits { hash_entries: 1024, ..Limits::DEFAULT });
+        assert_eq!(settings.call_limits(3), Limits { hash_entries: 1024, databases: 3, ..Limits::DEFAULT });
         let found = get(&p, "hash-max-*-entries", &settings);
         let both = ["hash-max-listpack-entries", "hash-max-ziplist-entries"].map(|name| (name, "1024".to_owned()));
         assert_eq!(found, both);

@@ -90,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let state = State::new(settings.requirepass.is_empty());
         Session {
             limits: settings.limits(state.authenticated),
-            call_limits: settings.call_limits(),
+            call_limits: settings.call_limits(shared.options.databases),
             settings_version,
             link: Link::new(stream, Arc::clone(&client)),
             input: Input::default(),
@@ -364,7 +364,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.settings_version = version;
             let settings = self.shared.settings.load();
             self.limits = settings.limits(self.state.authenticated);
-            self.call_limits = settings.call_limits();
+            self.call_limits = settings.call_limits(self.shared.options.databases);
         }
         self.limits.authenticated = self.state.authenticated;
     }

@@ -90,9 +90,9 @@ impl Settings {
         Limits { bulk_max: self.bulk_max, request_max: self.request_max, authenticated, ..Limits::default() }
     }
 
-    /// What calls to partitions carry.
-    pub(crate) fn call_limits(&self) -> types::limits::Limits {
-        types::limits::Limits { value_max: self.bulk_max as u64, ..self.layouts }
+    /// What calls to partitions carry, in a proxy with so many logical databases.
+    pub(crate) fn call_limits(&self, databases: u16) -> types::limits::Limits {
+        types::limits::Limits { value_max: self.bulk_max as u64, databases, ..self.layouts }
     }
 
     /// Whether this is the password. Takes the same time for every wrong one of the same length.

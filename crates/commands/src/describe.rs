@@ -185,7 +185,7 @@ fn key_spec(spec: &KeySpec, proto: Proto, out: &mut Vec<u8>) {
             let numbers = [("keynumidx", index as i64), ("firstkey", first as i64), ("keystep", 1)];
             search(out, proto, "keynum", &numbers.map(|(name, number)| (name, Part::Number(number))));
         }
-        Find::Unknown => search(out, proto, "unknown", &[]),
+        Find::Option { .. } | Find::Unknown => search(out, proto, "unknown", &[]),
     }
 }
 

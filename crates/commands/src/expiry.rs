@@ -168,7 +168,11 @@ impl Condition {
                 o if o.eq_ignore_ascii_case(b"xx") => condition.some = true,
                 o if o.eq_ignore_ascii_case(b"gt") => condition.later = true,
                 o if o.eq_ignore_ascii_case(b"lt") => condition.earlier = true,
-                other => return Err(Stop::Refused(format!("ERR Unsupported option {}", String::from_utf8_lossy(other)).into())),
+                other => {
+                    // As in Redis, up to the first zero byte.
+                    let shown = other.split(|&byte| byte == 0).next().unwrap_or_default();
+                    return Err(Stop::Refused(format!("ERR Unsupported option {}", String::from_utf8_lossy(shown)).into()));
+                }
             }
         }
         if condition.none && (condition.some || condition.later || condition.earlier) {

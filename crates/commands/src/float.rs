@@ -12,12 +12,13 @@ pub(crate) fn parse(text: &[u8]) -> Option<f64> {
 /// A bound of a range of scores. Redis is more generous here: white space in front, an empty text for 0, infinities for what is too
 /// large, and nothing behind a zero byte is looked at.
 pub(crate) fn parse_bound(text: &[u8]) -> Option<f64> {
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    if text.is_empty() {
-        return Some(0.0);
-    }
-    let start = text.iter().position(|byte| !matches!(byte, b' ' | b'\t'..=b'\r'))?;
-    Number::read(&text[start..]).map(|number| number.value)
+    Number::read_generously(text).map(|number| number.value)
+}
+
+/// What SORT compares: as generous as bounds are, but for numbers that are too large or too small.
+pub(crate) fn parse_weight(text: &[u8]) -> Option<f64> {
+    let Number { value, exact_range } = Number::read_generously(text)?;
+    exact_range.then_some(value)
 }
 
 /// What was read.
@@ -28,6 +29,15 @@ struct Number {
 }
 
 impl Number {
+    fn read_generously(text: &[u8]) -> Option<Number> {
+        let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+        if text.is_empty() {
+            return Some(Number { value: 0.0, exact_range: true });
+        }
+        let start = text.iter().position(|byte| !matches!(byte, b' ' | b'\t'..=b'\r'))?;
+        Number::read(&text[start..])
+    }
+
     fn read(text: &[u8]) -> Option<Number> {
         let (negative, magnitude) = match text {
             [b'-', rest @ ..] => (true, rest),

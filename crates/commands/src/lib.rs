@@ -21,6 +21,7 @@ pub mod table;
 mod counted;
 #[cfg(test)]
 mod differential;
+mod dump;
 mod elements;
 mod expiry;
 mod float;
@@ -36,12 +37,15 @@ mod long_double;
 mod object;
 mod program;
 mod random;
+mod relocate;
 pub mod scan;
 mod sets;
+mod sort;
 mod sorted_sets;
 mod streams;
 mod strings;
 #[cfg(test)]
 mod testing;
 mod usage;
+mod value;
 mod varint;

@@ -74,6 +74,11 @@ impl Memory {
         self.limits = limits;
     }
 
+    /// The limits that [`Memory::run`] calls with.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Runs one command as a decree of its own and returns its reply.
     ///
     /// # Panics

@@ -47,7 +47,6 @@ pub(crate) fn encoding(root: &Root) -> &'static str {
 ///
 /// # Errors
 /// [`Abort`], also if the set is damaged.
-#[allow(dead_code, reason = "what DUMP, COPY and SORT are made of")]
 pub(crate) fn read_all(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: Root) -> Result<Vec<Bytes>, Abort> {
     let set = Set::of(key, root)?;
     let mut members = Vec::new();
@@ -63,7 +62,6 @@ pub(crate) fn read_all(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: Root) 
 ///
 /// # Errors
 /// [`Abort`].
-#[allow(dead_code, reason = "what RESTORE and COPY are made of")]
 pub(crate) fn write_all(
     txn: &mut dyn HashKeyTxn,
     limits: &Limits,

@@ -41,10 +41,22 @@ pub(crate) fn encoding(root: &Root) -> &'static str {
 ///
 /// # Errors
 /// [`Abort`].
-#[allow(dead_code, reason = "what DUMP, COPY and SORT are made of")]
 pub(crate) fn read_all(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: Root) -> Result<Vec<Scored>, Abort> {
     let set = SortedSet::of(*key, root, &Limits::DEFAULT)?;
     set.collect(txn, 0..set.len())
+}
+
+/// Those of these ranks, in order.
+///
+/// # Errors
+/// [`Abort`].
+pub(crate) fn read_some(
+    txn: &mut dyn HashKeyTxn,
+    key: &HashKey<'_>,
+    root: Root,
+    ranks: std::ops::Range<u64>,
+) -> Result<Vec<Scored>, Abort> {
+    SortedSet::of(*key, root, &Limits::DEFAULT)?.collect(txn, ranks)
 }
 
 /// Makes a sorted set of these members and scores the value of a key, which may exist or not. They are in any order, a member may be
@@ -52,7 +64,6 @@ pub(crate) fn read_all(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: Root) 
 ///
 /// # Errors
 /// [`Abort`].
-#[allow(dead_code, reason = "what DUMP, COPY and SORT are made of")]
 pub(crate) fn write_all(
     txn: &mut dyn HashKeyTxn,
     limits: &Limits,

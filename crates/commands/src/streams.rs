@@ -14,7 +14,6 @@ pub(crate) mod ack;
 pub(crate) mod add;
 pub(crate) mod admin;
 pub(crate) mod claim;
-#[cfg_attr(not(test), expect(dead_code, reason = "DUMP, RESTORE and COPY are not there yet"))]
 pub(crate) mod dump;
 pub(crate) mod edit;
 pub(crate) mod info;
@@ -23,7 +22,7 @@ pub(crate) mod read;
 pub(crate) mod trim;
 
 mod group;
-mod id;
+pub(crate) mod id;
 mod keys;
 mod node;
 mod record;

@@ -144,6 +144,16 @@ pub enum Find {
         /// Index of the first key, counted from the beginning.
         first: usize,
     },
+    /// The argument behind the last `word` among the options, which begin at an index; `others` are options with so many arguments of
+    /// their own. Redis has no words for this, so clients are told that it is unknown.
+    Option {
+        /// Index of the first option.
+        from: usize,
+        /// The option that names a key.
+        word: &'static str,
+        /// Options whose arguments are not options.
+        others: &'static [(&'static str, usize)],
+    },
     /// Nobody can say.
     Unknown,
 }
@@ -289,6 +299,9 @@ impl KeySpec {
                 let end = count.and_then(|count| count.checked_add(begin + first)).filter(|&end| end <= len);
                 (begin + first, end.unwrap_or(0), 1)
             }
+            (None, Find::Option { from, word, others }) => {
+                option(args, from, word, others).map_or((0, 0, 1), |index| (index, index + 1, 1))
+            }
             _ => (0, 0, 1),
         };
         (first..end.min(len).max(first.min(len))).step_by(step)
@@ -315,6 +328,22 @@ impl KeySpec {
     const fn keyword(word: &'static str, from: i32, flags: &'static [&'static str]) -> KeySpec {
         KeySpec { begin: Begin::Keyword(word, from), find: Find::Range { last: 0, step: 1, limit: 0 }, flags, notes: "" }
     }
+}
+
+/// Index of the argument of the last option `word`.
+fn option(args: &Args, from: usize, word: &str, others: &[(&str, usize)]) -> Option<usize> {
+    let (mut at, mut found) = (from, None);
+    while at < args.len() {
+        let is = |option: &str| args.at(at).eq_ignore_ascii_case(option.as_bytes());
+        if is(word) {
+            at += 1;
+            found = (at < args.len()).then_some(at).or(found);
+        } else if let Some((_, arguments)) = others.iter().find(|(other, _)| is(other)) {
+            at += arguments;
+        }
+        at += 1;
+    }
+    found
 }
 
 /// Index of the argument behind `word`.

@@ -1,33 +1,64 @@
 //! MEMORY USAGE: how much room a key takes.
 
+use std::ops::ControlFlow;
+
 use types::root::{Kind, Root};
+use types::txn::{Abort, HashKey, SortKeys, ValueId};
 
 use crate::program::{Program, Stop};
 use crate::strings::text::Text;
 
-/// MEMORY USAGE. Nothing is sampled: a string has a length, and no other kind is there yet. One in chunks counts with its holes.
+/// MEMORY USAGE: the key's records. Of many elements some are looked at, the others are taken to be like them.
 pub(crate) fn usage(p: &mut Program<'_>) -> Result<(), Stop> {
-    check_options(p)?;
+    let samples = samples(p)?;
     let key = p.key(2);
     match p.live(&key)? {
         Some(root) => {
-            let elements = if root.kind == Kind::String { Text::open(key, root.clone())?.elements_size() } else { 0 };
-            p.integer((bytes(key.name, &root) as u64 + elements) as i64);
+            let elements = elements(p, &key, &root, samples)?;
+            p.integer(i64::try_from(elements.saturating_add(bytes(key.name, &root) as u64)).unwrap_or(i64::MAX));
         }
         None => p.null(),
     }
     Ok(())
 }
 
-/// Any number of `SAMPLES count`, which have to be right although they change nothing.
-fn check_options(p: &Program<'_>) -> Result<(), Stop> {
+/// The last one of any number of `SAMPLES count`; 0 is all of them.
+fn samples(p: &Program<'_>) -> Result<u64, Stop> {
     let args = p.args();
+    let mut samples = SAMPLES_DEFAULT;
     for at in (3..args.len()).step_by(2) {
-        if !args.at(at).eq_ignore_ascii_case(b"samples") || at + 1 == args.len() || p.integer_at(at + 1)? < 0 {
+        if !args.at(at).eq_ignore_ascii_case(b"samples") || at + 1 == args.len() {
             return Err(Stop::syntax());
         }
+        samples = u64::try_from(p.integer_at(at + 1)?).map_err(|_| Stop::syntax())?;
     }
-    Ok(())
+    Ok(if samples == 0 { u64::MAX } else { samples })
+}
+
+/// Bytes of an exploded value's elements. A string has a length, and counts with its holes.
+fn elements(p: &mut Program<'_>, key: &HashKey<'_>, root: &Root, samples: u64) -> Result<u64, Abort> {
+    if root.kind == Kind::String {
+        return Ok(Text::open(*key, root.clone())?.elements_size());
+    }
+    if root.id == 0 {
+        return Ok(0);
+    }
+    let (mut seen, mut bytes, mut complete) = (0, 0, true);
+    p.txn.range(ValueId::of(key, root.id), &SortKeys::from(b""), &mut |sort_key, element| {
+        if seen == samples {
+            complete = false;
+            return ControlFlow::Break(());
+        }
+        seen += 1;
+        bytes += (ELEMENT + sort_key.len() + element.len()) as u64;
+        ControlFlow::Continue(())
+    })?;
+    if complete {
+        return Ok(bytes);
+    }
+    // A member of a sorted set stands there once by its name and once by its score.
+    let records = root.count.saturating_mul(if root.kind == Kind::ZSet { 2 } else { 1 }).max(seen);
+    Ok(bytes.saturating_mul(records) / seen)
 }
 
 /// What the record and, of a key that expires, its entry in the expiry index take, before compression and without what blocks and
@@ -46,13 +77,19 @@ const DATABASE: usize = 4;
 const SEQUENCE: usize = 8;
 /// An expiry: once in the record, once in the index.
 const EXPIRY: usize = 8;
+/// What stands in front of an element's sort key: slot, database and id; and the engine's own.
+const ELEMENT: usize = 2 + DATABASE + 8 + SEQUENCE;
+/// Elements that are looked at, unless the client says otherwise.
+const SAMPLES_DEFAULT: u64 = 5;
 /// What stands in front of a value: kind, encoding, time of the last write (6 bytes), decree (few or many digits; 6 bytes reach for
 /// four trillion writes).
 const HEAD: usize = 6 + 6;
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::check;
+    use types::limits::Limits;
+
+    use crate::testing::{check, check_limited};
 
     #[test]
     fn a_key_takes_its_name_its_value_and_a_little_more() {
@@ -69,6 +106,22 @@ mod tests {
             MEMORY USAGE key SAMPLES 5 samples 1 -> 84
             wait 100001
             MEMORY USAGE key                    -> nil
+            "#,
+        );
+    }
+
+    #[test]
+    fn elements_are_counted_or_sampled() {
+        // 33 bytes of the root; of each element 22 bytes in front of its sort key, a sort key of 7 bytes and the member.
+        check_limited(
+            Limits::exploding_at(0),
+            r#"
+            SADD k 00 01 02 03 04 05 06 07 08 09    -> 10
+            MEMORY USAGE k SAMPLES 0                -> 343
+            MEMORY USAGE k                          -> 343
+            DEL k                                   -> 1
+            SADD k 0 0123456789 1                   -> 3
+            MEMORY USAGE k SAMPLES 3                -> 132
             "#,
         );
     }

@@ -23,6 +23,9 @@ pub enum Malformed {
     /// Compressed bytes that do not unpack to the length announced.
     #[error("compressed string is damaged")]
     Lzf,
+    /// Compressed strings unpack to more bytes than the caller allows.
+    #[error("compressed strings unpack to too much")]
+    Unpacked,
     /// See [`crate::listpack`].
     #[error("listpack is damaged")]
     Listpack,

@@ -15,6 +15,8 @@ use crate::{integer, lzf};
 
 pub(crate) struct Input {
     rest: Bytes,
+    /// Bytes that compressed strings may still unpack to.
+    room: usize,
 }
 
 enum Prefix {
@@ -24,7 +26,12 @@ enum Prefix {
 
 impl Input {
     pub(crate) fn new(bytes: Bytes) -> Input {
-        Input { rest: bytes }
+        Input::within(bytes, usize::MAX)
+    }
+
+    /// Input whose compressed strings unpack to no more than `room` bytes in all.
+    pub(crate) fn within(bytes: Bytes, room: usize) -> Input {
+        Input { rest: bytes, room }
     }
 
     /// What was not taken yet.
@@ -84,6 +91,7 @@ impl Input {
             Prefix::Encoded(0xC3) => {
                 let compressed = usize::try_from(self.number()?).map_err(|_| Malformed::Truncated)?;
                 let len = usize::try_from(self.number()?).map_err(|_| Malformed::Lzf)?;
+                self.room = self.room.checked_sub(len).ok_or(Malformed::Unpacked)?;
                 Ok(lzf::decompress(&self.take(compressed)?, len)?.into())
             }
             Prefix::Encoded(byte) => Err(Malformed::Encoding(byte)),
@@ -140,6 +148,16 @@ mod tests {
         assert_eq!(input(b"\xc4\x05").string(), Err(Malformed::Encoding(0xC4)));
         assert_eq!(input(b"\x04abc").string(), Err(Malformed::Truncated));
         assert_eq!(input(b"\x81\xff\xff\xff\xff\xff\xff\xff\xffabc").string(), Err(Malformed::Truncated));
+    }
+
+    #[test]
+    fn compressed_strings_unpack_to_no_more_than_they_may() {
+        let twice = Bytes::from_static(b"\xc3\x05\x0a\x00a\xe0\x00\x00\xc3\x05\x0a\x00a\xe0\x00\x00");
+        let mut input = Input::within(twice.clone(), 20);
+        assert!(input.string().is_ok() && input.string().is_ok());
+        let mut input = Input::within(twice, 19);
+        assert!(input.string().is_ok());
+        assert_eq!(input.string(), Err(Malformed::Unpacked));
     }
 
     #[test]

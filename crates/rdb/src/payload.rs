@@ -19,6 +19,14 @@ static CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_REDIS);
 /// # Errors
 /// [`PayloadError::reply`] is what Redis says.
 pub fn decode(payload: &Bytes) -> Result<Value, PayloadError> {
+    decode_within(payload, usize::MAX)
+}
+
+/// As [`decode`], where compressed strings may not unpack to more than `unpacked_max` bytes in all.
+///
+/// # Errors
+/// As [`decode`], and [`Malformed::Unpacked`].
+pub fn decode_within(payload: &Bytes, unpacked_max: usize) -> Result<Value, PayloadError> {
     let Some((checked, checksum)) = payload.split_last_chunk::<8>() else {
         return Err(PayloadError::TooShort { len: payload.len() });
     };
@@ -33,7 +41,7 @@ pub fn decode(payload: &Bytes) -> Result<Value, PayloadError> {
         return Err(PayloadError::Checksum);
     }
     let mut rest = payload.slice(..value.len());
-    let value = value::decode(&mut rest)?;
+    let value = value::decode_within(&mut rest, unpacked_max)?;
     if rest.is_empty() { Ok(value) } else { Err(Malformed::Trailing.into()) }
 }
 

@@ -135,7 +135,15 @@ impl Kind {
 /// Whatever makes Redis refuse a payload when it checks them in depth (`sanitize-dump-payload yes`), and everything that contradicts the
 /// promises of [`Value`].
 pub fn decode(bytes: &mut Bytes) -> Result<Value, Malformed> {
-    let mut input = Input::new(bytes.clone());
+    decode_within(bytes, usize::MAX)
+}
+
+/// As [`decode`], where compressed strings may not unpack to more than `unpacked_max` bytes in all.
+///
+/// # Errors
+/// As [`decode`], and [`Malformed::Unpacked`].
+pub fn decode_within(bytes: &mut Bytes, unpacked_max: usize) -> Result<Value, Malformed> {
+    let mut input = Input::within(bytes.clone(), unpacked_max);
     let byte = input.byte()?;
     let value = match Kind::of(byte).ok_or(Malformed::UnknownType(byte))? {
         Kind::String => Value::String(input.string()?),

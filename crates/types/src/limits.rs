@@ -32,6 +32,8 @@ pub struct Limits {
     pub stream_node_bytes: u32,
     /// `stream-node-max-entries`: what approximate trimming takes as a node, in entries; 0: no bound.
     pub stream_node_entries: u32,
+    /// `databases`: number of logical databases; what names one from here on is out of range.
+    pub databases: u16,
 }
 
 impl Limits {
@@ -51,6 +53,7 @@ impl Limits {
         hll_sparse_bytes: 3000,
         stream_node_bytes: 4096,
         stream_node_entries: 100,
+        databases: 16,
     };
 
     /// Where every collection is exploded that has more than `entries` elements (lists: at least one may be inline), and every string that

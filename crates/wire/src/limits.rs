@@ -53,6 +53,7 @@ fn fields(limits: &Limits) -> [i64; FIELDS] {
         limits.hll_sparse_bytes.into(),
         limits.stream_node_bytes.into(),
         limits.stream_node_entries.into(),
+        limits.databases.into(),
         limits.string_value.into(),
         limits.string_chunk.into(),
     ]
@@ -77,13 +78,14 @@ fn read(set: &[i64]) -> Option<Limits> {
         hll_sparse_bytes: number(9)?,
         stream_node_bytes: number(10)?,
         stream_node_entries: number(11)?,
-        string_value: number(12)?,
-        string_chunk: number(13)?,
+        databases: u16::try_from(all[12]).ok()?,
+        string_value: number(13)?,
+        string_chunk: number(14)?,
     })
 }
 
 /// Numbers of a set that this version writes.
-const FIELDS: usize = 14;
+const FIELDS: usize = 15;
 
 #[cfg(test)]
 mod tests {
@@ -91,7 +93,7 @@ mod tests {
 
     #[test]
     fn limits_come_back_and_defaults_cost_nothing() {
-        let (a, b) = (Limits::exploding_at(0), Limits { value_max: 7, stream_node_entries: 9, ..Limits::DEFAULT });
+        let (a, b) = (Limits::exploding_at(0), Limits { value_max: 7, stream_node_entries: 9, databases: 1024, ..Limits::DEFAULT });
         assert_eq!(columns([Limits::DEFAULT, Limits::DEFAULT].iter()), (Vec::new(), Vec::new()));
         let (numbers, which) = columns([a, b, a, Limits::DEFAULT].iter());
         assert_eq!((sets(&numbers).as_deref(), &which[..]), (Some(&[a, b, Limits::DEFAULT][..]), &[0, 1, 0, 2][..]));

@@ -12,14 +12,14 @@ use types::time::UnixMs;
 use types::txn::Proto;
 
 /// A redis-server of this test, reached through a socket file of its own: no port that another test could take.
-pub(super) struct Server {
+pub(crate) struct Server {
     process: Child,
     socket: PathBuf,
     connection: BufReader<UnixStream>,
 }
 
 impl Server {
-    pub(super) fn start() -> Option<Server> {
+    pub(crate) fn start() -> Option<Server> {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let name = format!("pegasus-commands-{}-{}.sock", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
         let socket = std::env::temp_dir().join(name);
@@ -42,20 +42,27 @@ impl Server {
         panic!("redis-server does not answer");
     }
 
-    pub(super) fn hello(&mut self, proto: Proto) {
+    pub(crate) fn hello(&mut self, proto: Proto) {
         let version = if proto == Proto::Resp3 { b"3" } else { b"2" };
         self.replies(&[vec![b"hello".to_vec(), version.to_vec()]]);
     }
 
-    pub(super) fn time(&mut self) -> UnixMs {
-        let reply = self.replies(&[vec![b"time".to_vec()]]).remove(0);
+    pub(crate) fn time(&mut self) -> UnixMs {
+        self.timed_replies(&[]).0
+    }
+
+    /// The server's time, and its replies to what it was sent right after.
+    pub(crate) fn timed_replies(&mut self, commands: &[Vec<Vec<u8>>]) -> (UnixMs, Vec<Vec<u8>>) {
+        let mut batch = vec![vec![b"time".to_vec()]];
+        batch.extend_from_slice(commands);
+        let mut replies = self.replies(&batch);
         let number = |bulk| String::from_utf8_lossy(walk::parse_bulk(bulk).expect("a bulk")).parse::<i64>().expect("a number");
-        let parts: Vec<i64> = walk::elements(&reply).expect("two numbers").map(number).collect();
-        UnixMs(parts[0] * 1000 + parts[1] / 1000)
+        let parts: Vec<i64> = walk::elements(&replies.remove(0)).expect("two numbers").map(number).collect();
+        (UnixMs(parts[0] * 1000 + parts[1] / 1000), replies)
     }
 
     /// Sends the commands in one go; one reply for each.
-    pub(super) fn replies(&mut self, commands: &[Vec<Vec<u8>>]) -> Vec<Vec<u8>> {
+    pub(crate) fn replies(&mut self, commands: &[Vec<Vec<u8>>]) -> Vec<Vec<u8>> {
         let mut replies = Vec::new();
         for commands in commands.chunks(200) {
             let mut request = Vec::new();

@@ -36,6 +36,15 @@ pub(crate) fn read_all(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: &Root)
     Ok(items)
 }
 
+/// The value of one living field of the hash that has this root.
+///
+/// # Errors
+/// [`Abort`].
+pub(crate) fn read_one(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: Root, field: &[u8]) -> Result<Option<Bytes>, Abort> {
+    let hash = Hash::of(*key, root, txn.now(), &Limits::DEFAULT)?;
+    Ok(hash.get(txn, field)?.map(|found| found.value))
+}
+
 /// Makes a key a hash of these fields, whatever it held before; of fields with the same name the last one counts, and what has expired
 /// is left out. The key, not the fields, expires at `expire`. Without fields there is no key.
 ///

@@ -1,5 +1,4 @@
 //! Whole lists, for commands that copy, sort or serialize values.
-#![allow(dead_code, reason = "the commands that move whole values use it")]
 
 use std::ops::ControlFlow;
 
@@ -25,6 +24,30 @@ pub(crate) fn read_all(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: &Root)
         ControlFlow::Continue(())
     })?;
     if elements.len() as u64 == list.len() { Ok(elements) } else { Err(damaged()) }
+}
+
+/// Up to `count` elements of the list with this root from index `from` on, in order; fewer, too, as soon as `wanted` says no.
+///
+/// # Errors
+/// [`Abort`].
+pub(crate) fn read_some(
+    txn: &mut dyn HashKeyTxn,
+    key: &HashKey<'_>,
+    root: &Root,
+    from: u64,
+    count: u64,
+    wanted: &mut dyn FnMut(&[u8]) -> bool,
+) -> Result<Vec<Bytes>, Abort> {
+    let list = List::of(*key, root.clone(), &Limits::DEFAULT)?;
+    let mut elements = Vec::new();
+    list.walk(txn, from, &mut |element| {
+        if !wanted(element) {
+            return ControlFlow::Break(());
+        }
+        elements.push(Bytes::copy_from_slice(element));
+        if (elements.len() as u64) < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(elements)
 }
 
 /// Makes `key` a list of these elements, whatever it was before; no key, if there are none.

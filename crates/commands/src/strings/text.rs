@@ -247,7 +247,6 @@ pub(crate) fn put(
 ///
 /// # Errors
 /// [`Abort`], also if the string is damaged.
-#[allow(dead_code, reason = "for DUMP, COPY and SORT")]
 pub(crate) fn read_all(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: Root) -> Result<Bytes, Abort> {
     Text::open(*key, root)?.whole(txn)
 }
@@ -256,7 +255,6 @@ pub(crate) fn read_all(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: Root) 
 ///
 /// # Errors
 /// [`Abort`].
-#[allow(dead_code, reason = "for RESTORE, COPY and SORT")]
 pub(crate) fn write_all(
     txn: &mut dyn HashKeyTxn,
     limits: &Limits,

@@ -1,8 +1,8 @@
 //! Commands of the group `generic`: keys of any type.
 
-use crate::table::argument::{Argument, integer, key, one_of, pattern, string, token, unix_time};
-use crate::table::{Category, Command, Flag, Group, KeySpec, Merge, Place};
-use crate::{expiry, keyspace, object, scan};
+use crate::table::argument::{Argument, block, integer, key, one_of, pattern, string, token, unix_time};
+use crate::table::{Begin, Category, Command, Find, Flag, Group, KeySpec, Merge, Place};
+use crate::{dump, expiry, keyspace, object, relocate, scan, sort};
 
 const NEW: Command = Command { group: Group::Generic, acl: &[Category::Keyspace], place: Place::Key, ..Command::NEW };
 
@@ -16,7 +16,45 @@ const RW_UPDATE: &[KeySpec] = &[KeySpec::one(1, &["RW", "update"])];
 const CONDITION: Argument =
     one_of("condition", &[token("nx", "NX"), token("xx", "XX"), token("gt", "GT"), token("lt", "LT")]).since("7.0.0").optional();
 
+/// Where both kinds of SORT have keys that their elements make.
+const SORT_PATTERNS: KeySpec = KeySpec {
+    begin: Begin::Unknown,
+    find: Find::Unknown,
+    flags: &["RO", "access"],
+    notes: "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort",
+};
+const SORT_STORE: KeySpec = KeySpec {
+    begin: Begin::Unknown,
+    find: Find::Option { from: 2, word: "STORE", others: &[("LIMIT", 2), ("BY", 1), ("GET", 1)] },
+    flags: &["OW", "update"],
+    notes: "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array",
+};
+const SORT_ACL: &[Category] = &[Category::Set, Category::SortedSet, Category::List, Category::Dangerous];
+const SORT_BY: Argument = pattern("by-pattern").after("BY").optional();
+const SORT_LIMIT: Argument = block("limit", &[integer("offset"), integer("count")]).after("LIMIT").optional();
+const SORT_GET: Argument = pattern("get-pattern").after("GET").optional().multiple();
+const SORT_ORDER: Argument = one_of("order", &[token("asc", "ASC"), token("desc", "DESC")]).optional();
+const SORT_ALPHA: Argument = token("sorting", "ALPHA").optional();
+
 pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "copy",
+        since: "6.2.0",
+        summary: "Gives a copy of a value to another key.",
+        complexity: "O(N) where N is the number of elements of a value with a record per element, otherwise O(1)",
+        arity: -3,
+        flags: &[Flag::Write, Flag::DenyOom],
+        keys: &[KeySpec::one(1, &["RO", "access"]), KeySpec::one(2, &["OW", "update"])],
+        arguments: &[
+            key("source"),
+            key("destination").of_spec(1),
+            integer("destination-db").after("DB").optional(),
+            token("replace", "REPLACE").optional(),
+        ],
+        differs: TOO_LARGE,
+        run: Some(relocate::copy),
+        ..NEW
+    },
     Command {
         name: "del",
         summary: "Deletes keys.",
@@ -29,6 +67,21 @@ pub(super) const COMMANDS: &[Command] = &[
         place: Place::Split(Merge::Sum),
         differs: SPLIT,
         run: Some(keyspace::del),
+        ..NEW
+    },
+    Command {
+        name: "dump",
+        since: "2.6.0",
+        summary: "Returns the value of a key as bytes that RESTORE reads.",
+        complexity: "O(N) where N is the number of elements",
+        arity: 2,
+        flags: READ,
+        tips: &["nondeterministic_output"],
+        keys: RO_ACCESS,
+        arguments: &[key("key")],
+        differs: "For the oldest version of Redis, from 7.0 on, that can read the value. A value of more than 1000000 elements or 128 MiB \
+                  is refused.",
+        run: Some(dump::dump),
         ..NEW
     },
     Command {
@@ -89,6 +142,18 @@ pub(super) const COMMANDS: &[Command] = &[
         place: Place::Every(Merge::Concat),
         differs: "Atomic per partition, not as a whole.",
         run: Some(scan::keys),
+        ..NEW
+    },
+    Command {
+        name: "move",
+        summary: "Moves a key to another logical database.",
+        complexity: "O(N) where N is the number of elements of a value with a record per element, otherwise O(1)",
+        arity: 3,
+        flags: WRITE_FAST,
+        keys: &[KeySpec::one(1, &["RW", "access", "update"])],
+        arguments: &[key("key"), integer("db")],
+        differs: TOO_LARGE,
+        run: Some(relocate::shift),
         ..NEW
     },
     Command {
@@ -169,6 +234,53 @@ pub(super) const COMMANDS: &[Command] = &[
         ..NEW
     },
     Command {
+        name: "rename",
+        summary: "Gives a key another name.",
+        complexity: "O(1) within a slot; to another one O(N) where N is the number of elements of a value with a record per element",
+        arity: 3,
+        flags: &[Flag::Write],
+        keys: &[KeySpec::one(1, &["RW", "access", "delete"]), KeySpec::one(2, &["OW", "update"])],
+        arguments: &[key("key"), key("newkey").of_spec(1)],
+        differs: RENAME_TOO_LARGE,
+        run: Some(relocate::rename),
+        ..NEW
+    },
+    Command {
+        name: "renamenx",
+        summary: "Gives a key another name, if nothing has that name.",
+        complexity: "O(1) within a slot; to another one O(N) where N is the number of elements of a value with a record per element",
+        arity: 3,
+        flags: WRITE_FAST,
+        keys: &[KeySpec::one(1, &["RW", "access", "delete"]), KeySpec::one(2, &["OW", "insert"])],
+        arguments: &[key("key"), key("newkey").of_spec(1)],
+        differs: RENAME_TOO_LARGE,
+        run: Some(relocate::renamenx),
+        ..NEW
+    },
+    Command {
+        name: "restore",
+        since: "2.6.0",
+        summary: "Makes what DUMP returned the value of a key.",
+        complexity: "O(N) where N is the number of elements; for sorted sets O(N*log(N))",
+        arity: -4,
+        flags: &[Flag::Write, Flag::DenyOom],
+        acl: &[Category::Keyspace, Category::Dangerous],
+        keys: &[KeySpec::one(1, &["OW", "update"])],
+        arguments: &[
+            key("key"),
+            integer("ttl"),
+            string("serialized-value"),
+            token("replace", "REPLACE").since("3.0.0").optional(),
+            token("absttl", "ABSTTL").since("5.0.0").optional(),
+            integer("seconds").after("IDLETIME").since("5.0.0").optional(),
+            integer("frequency").after("FREQ").since("5.0.0").optional(),
+        ],
+        differs: "IDLETIME and FREQ are checked and not kept. Every value is checked in depth, whatever `sanitize-dump-payload` says. One of \
+                  more than 1000000 elements or 128 MiB is refused.",
+        run: Some(dump::restore),
+        ..NEW
+    },
+    Command {
         name: "scan",
         since: "2.8.0",
         summary: "Iterates over the keys.",
@@ -186,6 +298,42 @@ pub(super) const COMMANDS: &[Command] = &[
         differs: "A cursor is a place in the order of keys and stays valid for ever; a number that cannot be one is an invalid cursor. \
                   One call returns at most 65536 keys.",
         run: Some(scan::scan),
+        ..NEW
+    },
+    Command {
+        name: "sort",
+        summary: "Sorts the elements of a list, set or sorted set and returns or stores them.",
+        complexity: "O(N*log(N)) where N is the number of elements; BY without `*`: O(N), for lists and sorted sets O(log(N)+M) where M is \
+                     the number of elements that LIMIT leaves",
+        arity: -2,
+        flags: &[Flag::Write, Flag::DenyOom, Flag::MovableKeys],
+        acl: SORT_ACL,
+        keys: &[RO_ACCESS[0], SORT_PATTERNS, SORT_STORE],
+        arguments: &[
+            key("key"),
+            SORT_BY,
+            SORT_LIMIT,
+            SORT_GET,
+            SORT_ORDER,
+            SORT_ALPHA,
+            key("destination").of_spec(2).after("STORE").optional(),
+        ],
+        differs: SORT_DIFFERS,
+        run: Some(sort::sort),
+        ..NEW
+    },
+    Command {
+        name: "sort_ro",
+        since: "7.0.0",
+        summary: "Sorts the elements of a list, set or sorted set and returns them.",
+        complexity: "As SORT",
+        arity: -2,
+        flags: &[Flag::ReadOnly, Flag::MovableKeys],
+        acl: SORT_ACL,
+        keys: &[RO_ACCESS[0], SORT_PATTERNS],
+        arguments: &[key("key"), SORT_BY, SORT_LIMIT, SORT_GET, SORT_ORDER, SORT_ALPHA],
+        differs: SORT_DIFFERS,
+        run: Some(sort::sort_ro),
         ..NEW
     },
     Command {
@@ -307,3 +455,9 @@ const OBJECT_NEW: Command = Command {
 };
 
 const SPLIT: &str = "Keys in several partitions: atomic per partition, not as a whole.";
+
+const TOO_LARGE: &str = "A value of more than 1000000 elements or 128 MiB is refused.";
+const RENAME_TOO_LARGE: &str = "To another slot, a value of more than 1000000 elements or 128 MiB is refused.";
+const SORT_DIFFERS: &str = "With several partitions, BY and GET take patterns with a hash tag that keeps their keys in the slot of the \
+                            key, as Redis Cluster does. ALPHA compares bytes, whatever the locale. More than 1000000 elements or 128 MiB \
+                            to sort, of weights or in the reply are refused. Sorting a sorted set leaves its layout as it is.";

@@ -2,7 +2,7 @@
 
 use crate::table::argument::{Argument, block, double, integer, key, one_of, pattern, string, token};
 use crate::table::{Category, Command, Flag, Group, KeySpec, Merge, Place};
-use crate::{flush, keyspace, object, usage};
+use crate::{flush, keyspace, object, relocate, usage};
 
 const NEW: Command = Command { group: Group::Server, ..Command::NEW };
 
@@ -106,6 +106,19 @@ pub(super) const COMMANDS: &[Command] = &[
         complexity: "Depends on the subcommand.",
         arity: -2,
         subcommands: MEMORY,
+        ..NEW
+    },
+    Command {
+        name: "swapdb",
+        since: "4.0.0",
+        summary: "Makes each of two logical databases the other.",
+        arity: 3,
+        flags: &[Flag::Write, Flag::Fast],
+        acl: &[Category::Keyspace, Category::Dangerous],
+        arguments: &[integer("index1"), integer("index2")],
+        place: Place::Every(Merge::Ok),
+        differs: "Atomic per partition, not as a whole.",
+        run: Some(relocate::swapdb),
         ..NEW
     },
     Command {
@@ -267,7 +280,7 @@ const MEMORY: &[Command] = &[
         keys: &[KeySpec::one(2, &["RO"])],
         arguments: &[key("key"), integer("count").after("SAMPLES").optional()],
         place: Place::Key,
-        differs: "Bytes of the key's record and of its entry in the expiry index on one replica, before compression.",
+        differs: "Bytes of the key's records and of its entry in the expiry index on one replica, before compression.",
         run: Some(usage::usage),
         ..MEMORY_NEW
     },

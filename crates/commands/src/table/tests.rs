@@ -153,6 +153,18 @@ fn key_specs_find_what_redis_finds() {
     assert_eq!(find(store, "georadius store to 1 2 3"), [0; 0]);
     let last = KeySpec::keyword("KEYS", -2, &[]);
     assert_eq!(find(last, "migrate h 1 keys a keys b x"), [6]);
+    for (line, expected) in [
+        ("sort k store d", &[1, 3][..]),
+        ("sort k by store get Store limit store store STORE d desc", &[1, 10]),
+        ("sort k store a store b", &[1, 5]),
+        ("sort k store get store d", &[1, 5]),
+        ("sort k store a store", &[1, 3]),
+        ("sort k limit store", &[1]),
+        ("sort k store", &[1]),
+        ("sort_ro k store d", &[1]),
+    ] {
+        assert_eq!(keys(line), expected, "{line}");
+    }
     assert_eq!(find(KeySpec { begin: Begin::Unknown, find: Find::Unknown, flags: &[], notes: "" }, "sort k by x"), [0; 0]);
 }
 
