@@ -19,7 +19,7 @@ fn random_bit_commands_have_the_replies_of_redis() {
             memory.set_limits(limits);
             memory
         });
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         for _ in 0..15 {
             let now = server.time();
             let batch: Vec<Vec<Vec<u8>>> = (0..400).map(|_| command(&mut random)).collect();

@@ -25,7 +25,7 @@ fn random_geo_commands_have_the_replies_of_redis() {
             memory.set_limits(limits);
             memory
         });
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         for _ in 0..10 {
             let batch: Vec<Vec<Vec<u8>>> = (0..200).map(|_| command(&mut random)).collect();
             for (command, theirs) in batch.iter().zip(server.replies(&batch)) {

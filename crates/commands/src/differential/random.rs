@@ -41,7 +41,7 @@ impl Random {
         self.below(many) == 0
     }
 
-    fn one_of(&mut self, choices: &[&str]) -> Vec<u8> {
+    pub(super) fn one_of(&mut self, choices: &[&str]) -> Vec<u8> {
         choices[self.below(choices.len())].as_bytes().to_vec()
     }
 
