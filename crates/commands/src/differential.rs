@@ -15,6 +15,7 @@ use crate::memory::Memory;
 use crate::table::{COMMANDS, Place};
 
 mod hashes;
+mod hyperloglog;
 mod lists;
 mod random;
 mod server;
