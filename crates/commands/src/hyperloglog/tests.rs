@@ -345,7 +345,7 @@ fn elements() -> impl Strategy<Value = Vec<Vec<u8>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Whatever the encodings and layouts in between: registers are the largest values that were seen.
     #[test]
