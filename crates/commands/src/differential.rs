@@ -26,6 +26,7 @@ mod compare;
 mod drawn;
 mod geo;
 mod hashes;
+mod hyperloglog;
 mod hyperloglogs;
 mod keys;
 mod lists;

@@ -67,7 +67,7 @@ fn failed(what: String) -> Stop {
 }
 
 /// How often all registers are written and read.
-const ROUNDS: usize = 100;
+const ROUNDS: usize = 20;
 
 /// How many elements are counted at last.
 const ELEMENTS: u64 = 1_000_000;
