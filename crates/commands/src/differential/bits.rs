@@ -89,7 +89,7 @@ fn command(random: &mut Random) -> Vec<Vec<u8>> {
         b"GETBIT" => vec![key(random), bit(random)],
         b"BITCOUNT" => {
             let mut words = vec![key(random)];
-            words.extend(range(random));
+            words.extend(Some(range(random)).filter(|range| range.len() != 1).unwrap_or_default());
             words
         }
         b"BITPOS" => {
@@ -125,12 +125,12 @@ fn command(random: &mut Random) -> Vec<Vec<u8>> {
         b"INCRBY" | b"DECRBY" => vec![key(random), random.integer()],
         b"INCRBYFLOAT" => vec![key(random), random.one_of(&["1", "-2.5", "100", "x"])],
         b"MGET" | b"LCS" => vec![key(random), key(random)],
-        b"OBJECT" => vec![b"ENCODING".to_vec(), key(random)],
+        b"OBJECT" => vec![b"ENCODING".to_vec(), random.one_of(&["{k}a", "{k}b", "{k}c", "{k}d"])],
         b"PEXPIREAT" => vec![key(random), random.one_of(&["4000000000000", "4000000000000", "1"])],
         b"LPUSH" => vec![b"{k}list".to_vec(), b"x".to_vec()],
         _ => vec![key(random)],
     };
-    if random.below(60) == 0 && name != b"OBJECT" {
+    if random.below(60) == 0 && !matches!(name.as_slice(), b"OBJECT" | b"BITCOUNT") {
         words.pop();
     }
     words.insert(0, name);
@@ -168,15 +168,16 @@ fn bit(random: &mut Random) -> Vec<u8> {
     }
 }
 
+/// A range without errors: the server at hand (7.0) looks at the key before it looks at these, the one that we follow does not.
 fn range(random: &mut Random) -> Vec<Vec<u8>> {
     let end = |random: &mut Random| match random.below(12) {
-        0 => random.one_of(&["9223372036854775807", "-9223372036854775808", "x"]),
+        0 => random.one_of(&["9223372036854775807", "-9223372036854775808"]),
         1..=5 => (random.below(800) as i64 - 400).to_string().into_bytes(),
         _ => (random.below(160) as i64 - 80).to_string().into_bytes(),
     };
     let mut words: Vec<Vec<u8>> = (0..random.below(4)).map(|_| end(random)).collect();
     if words.len() == 3 {
-        words[2] = random.one_of(&["BIT", "bit", "BYTE", "FOO", "BIT"]);
+        words[2] = random.one_of(&["BIT", "bit", "BYTE"]);
     }
     words
 }

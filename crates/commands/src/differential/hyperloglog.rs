@@ -15,7 +15,7 @@ type Words = Vec<Vec<u8>>;
 #[test]
 fn hyperloglogs_have_the_bytes_of_redis() {
     let Some(mut server) = Server::start() else { return };
-    let mut random = Random(21);
+    let mut random = Random::new(21);
     for sparse in [0, 21, 40, 300, 3000, 20_000] {
         server.replies(&[words(&["flushall"]), words(&["config", "set", "hll-sparse-max-bytes", &sparse.to_string()])]);
         let whole = Limits { hll_sparse_bytes: sparse, ..Limits::DEFAULT };
@@ -45,7 +45,7 @@ fn hyperloglogs_have_the_bytes_of_redis() {
 fn counts_up_to_100_000_are_those_of_redis() {
     let Some(mut server) = Server::start() else { return };
     let mut memory = Memory::new(server.time());
-    let mut random = Random(22);
+    let mut random = Random::new(22);
     let mut batch = Vec::new();
     let mut added = 0;
     while added < 100_000 {
@@ -70,7 +70,7 @@ fn counts_up_to_100_000_are_those_of_redis() {
 #[test]
 fn damaged_hyperloglogs_have_the_replies_of_redis() {
     let Some(mut server) = Server::start() else { return };
-    let mut random = Random(23);
+    let mut random = Random::new(23);
     let sound = sound(&mut server, &mut random);
     for round in 0..2500 {
         let value = damaged(&sound[random.below(sound.len())], &mut random);

@@ -20,7 +20,7 @@ fn fields_are_read_set_and_incremented() {
         GET b                                             -> "\x10\x00\x00\x00\x00\x00\x00\x00\x00"
         BITFIELD b INCRBY i64 3 -1 GET u1 2 GET u1 67     -> [9223372036854775807, 0, 0]
         GET b                                             -> "\x0f\xff\xff\xff\xff\xff\xff\xff\xe0"
-        BITFIELD_RO b GET i64 3 GET u63 #1                -> [9223372036854775807, 4899916394579099648]
+        BITFIELD_RO b GET i64 3 GET u63 #1                -> [9223372036854775807, 8646911284551352320]
         SET n 1 EX 10                                     -> OK
         BITFIELD n GET u8 0                               -> [49]
         OBJECT ENCODING n                                 -> "int"

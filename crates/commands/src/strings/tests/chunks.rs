@@ -230,8 +230,8 @@ fn replies_of_a_pipeline_are_bounded_together() {
         let args = Args::copied(words);
         Call { command: Redis.resolve(&args).unwrap(), database: DB, proto: Proto::Resp2, args, limits: Limits::DEFAULT }
     };
-    let before = vec![b' '; REPLY_MAX as usize - 16];
-    for (words, refused) in [(&["get", "a"][..], false), (&["mget", "a", "a"], true), (&["mget", "none", "a", "none", "none"], true)] {
+    let before = vec![b' '; REPLY_MAX as usize - 12];
+    for (words, refused) in [(&["get", "a"][..], false), (&["mget", "a", "a"], true), (&["mget", "none", "none", "a"], true)] {
         let mut reply = before.clone();
         Redis.execute(&mut memory, &call(words), &mut reply).unwrap();
         let own = show(&reply[before.len()..]);
