@@ -1,7 +1,8 @@
 //! Geo commands, whatever the layout is: random places, the poles, the date line, areas of no size and of any size.
 //!
-//! Many members of `t`, and what is stored in `b`, are in the same place: there COUNT is sent with ANY only, because which of several members at the same distance
-//! a cut leaves out, and their order, is chance in Redis. Scores are compared as numbers: the server at hand (7.0) writes 17 digits.
+//! Many members of `t`, and of what is stored in `b`, are in the same place: there COUNT is sent with ANY only, because which of several
+//! members at the same distance a cut leaves out, and their order, is chance in Redis. Scores are compared as numbers: the server at
+//! hand (7.0) writes 17 digits.
 
 use types::limits::Limits;
 use types::txn::{Database, Proto};
