@@ -1,7 +1,8 @@
 //! Geo commands, whatever the layout is: random places, the poles, the date line, areas of no size and of any size.
 //!
-//! Many members of `t` are in the same place: there COUNT is sent with ANY only, because which of several members at the same distance
-//! a cut leaves out is chance in Redis. Scores are compared as numbers: the server at hand (7.0) writes 17 digits.
+//! Many members of `t`, and of what is stored in `b`, are in the same place: there COUNT is sent with ANY only, because which of several
+//! members at the same distance a cut leaves out, and their order, is chance in Redis. Scores are compared as numbers: the server at
+//! hand (7.0) writes 17 digits.
 
 use types::limits::Limits;
 use types::txn::{Database, Proto};
@@ -63,7 +64,7 @@ fn command(random: &mut Random) -> Vec<Vec<u8>> {
         "ZREM",
     ]);
     let key = key(random);
-    let ties = key == b"t";
+    let ties = key == b"t" || key == b"b";
     let words = match name.as_slice() {
         b"GEOADD" => {
             let mut words = vec![name, key];

@@ -14,6 +14,10 @@ impl Place {
     pub(super) fn distance(self, other: Place) -> f64 {
         let (latitude, other_latitude) = (radians(self.latitude), radians(other.latitude));
         let across = ((radians(other.longitude) - radians(self.longitude)) / 2.0).sin();
+        if across == 0.0 {
+            // On one meridian: the same number but for its last digit, which is that of Redis.
+            return EARTH_RADIUS * (other_latitude - latitude).abs();
+        }
         let along = ((other_latitude - latitude) / 2.0).sin();
         let haversine = along * along + latitude.cos() * other_latitude.cos() * across * across;
         // Rounding can take the haversine of opposite places above 1, where no arc has that sine.

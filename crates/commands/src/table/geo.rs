@@ -37,8 +37,8 @@ const STOREDIST: Argument = key("key").of_spec(2).after("STOREDIST").optional();
 
 const RADIUS_COST: &str = "O(N+log(M)) where N is the number of members in the cells that cover the circle and M that of all members";
 const SEARCH_COST: &str = "O(N+log(M)) where N is the number of members in the cells that cover the area and M that of all members";
-const EQUALS: &str = "Which of several members at the same distance COUNT leaves out may differ.";
-const STORED: &str = "All keys have to be in one partition. Which of several members at the same distance COUNT leaves out may differ.";
+const EQUALS: &str = "With COUNT, the order of members at the same distance and which of them are left out may differ.";
+const STORED: &str = "All keys have to be in one partition. With COUNT, the order of members at the same distance and which of them are left out may differ.";
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
