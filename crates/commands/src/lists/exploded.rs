@@ -312,8 +312,11 @@ mod tests {
     use crate::memory::Memory;
     use crate::testing::NOW;
 
+    /// Whether an insertion is to the left of its pivot.
+    type Before = fn(u32) -> bool;
+
     /// Inserts at one side of a pivot, which changes now and then if it is `moving`; compares with a vector and answers the most that moved at once.
-    fn insert_many(rounds: u32, moving: bool, before: fn(u32) -> bool) -> u64 {
+    fn insert_many(rounds: u32, moving: bool, before: Before) -> u64 {
         let mut memory = Memory::new(NOW);
         let id = memory.next_id();
         let mut list = Exploded::new(ValueId::of(&HashKey::new(Database(0), b"l"), id));
@@ -356,8 +359,8 @@ mod tests {
     #[test]
     fn thousands_of_insertions_at_a_place_move_few_elements_at_once() {
         // In the second, more keys than may move at once are long at last.
-        let places: [(u32, bool, fn(u32) -> bool); 4] =
-            [(700, false, |_| true), (2800, false, |_| false), (700, true, |_| true), (1500, true, |round| round % 2 == 0)];
+        let places =
+            [(700, false, (|_| true) as Before), (2800, false, |_| false), (700, true, |_| true), (1500, true, |round| round % 2 == 0)];
         for (rounds, moving, before) in places {
             let most = insert_many(rounds, moving, before);
             assert!(most > 0, "nothing got other keys: the case was not reached");
