@@ -5,7 +5,7 @@
 //! m | order key    the element
 //! n | ..           nodes of the sequence
 //! ```
-//! `bytes` is what the elements would take in a packed list; `lost` is how many were removed between others since the id was given: their
+//! `bytes` is what the elements would take in a packed list; `lost` is how many were removed, or got other keys, between others since the id was given: their
 //! tombstones lie in the way of walks, those of elements popped at an end do not.
 
 use std::ops::{Bound, ControlFlow};
@@ -140,8 +140,7 @@ impl Exploded {
             (Some(low), Some(high)) => {
                 let mut key = order::between(&low, &high)?;
                 if key.len() > order::KEY_MAX {
-                    let (low, high) = self.rekey(txn, &low)?;
-                    key = order::between(&low, &high)?;
+                    key = self.rekey(txn, &low)?;
                 }
                 self.insert(txn, &key, element)?;
             }
@@ -222,36 +221,66 @@ impl Exploded {
         Ok(())
     }
 
-    /// Gives short keys to the elements around `at` that were inserted between two others; answers the key that the one at `at` has
-    /// then, and the next one's.
-    fn rekey(&mut self, txn: &mut dyn HashKeyTxn, at: &[u8]) -> Result<(SortKey, SortKey), Abort> {
-        let base = order::base(at)?;
-        let next = order::above(at)?;
-        let mut run: Vec<(SortKey, Bytes)> = Vec::new();
-        self.sequence.walk(txn, Bound::Excluded(&base[..]), Bound::Excluded(&next[..]), false, &mut |key, element| {
-            run.push((SortKey::from_slice(key), Bytes::copy_from_slice(element)));
+    /// Gives shorter keys to the elements on both sides of the place behind `at`; answers a key for that place. It takes those with long
+    /// keys, [`REACH`] on each side, and more only if the keys between what is left and right of them would still be long.
+    fn rekey(&mut self, txn: &mut dyn HashKeyTxn, at: &[u8]) -> Result<SortKey, Abort> {
+        let mut reach = REACH;
+        loop {
+            let (mut run, low) = self.long(txn, at, true, reach)?;
+            run.reverse();
+            let place = run.len();
+            let (right, high) = self.long(txn, at, false, reach)?;
+            run.extend(right);
+            let low = match (low, run.first()) {
+                (Some(low), _) => low,
+                (None, Some(first)) => SortKey::from_slice(&order::below(first)?),
+                (None, None) => return Err(damaged()),
+            };
+            let high = match high {
+                Some(high) => high,
+                None => SortKey::from_slice(&order::above(run.last().map_or(&low[..], |last| &last[..]))?),
+            };
+            let fresh = order::spread(&low, &high, run.len() + 1)?;
+            let whole = low.len() <= order::KEY_SHORT && high.len() <= order::KEY_SHORT;
+            if whole || fresh.iter().all(|key| key.len() <= order::KEY_MAX / 2) {
+                self.renumber(txn, &run, &fresh, place)?;
+                return fresh.get(place).cloned().ok_or_else(damaged);
+            }
+            reach = reach.saturating_mul(2);
+        }
+    }
+
+    /// Up to `reach` long keys next to the place behind `at`, the nearest first, and the key that follows them, if there is one.
+    fn long(&self, txn: &mut dyn HashKeyTxn, at: &[u8], left: bool, reach: usize) -> Result<(Vec<SortKey>, Option<SortKey>), Abort> {
+        let (mut run, mut outer) = (Vec::new(), None);
+        let (lower, upper) = if left { (Bound::Unbounded, Bound::Included(at)) } else { (Bound::Excluded(at), Bound::Unbounded) };
+        self.sequence.walk(txn, lower, upper, left, &mut |key, _| {
+            if key.len() <= order::KEY_SHORT || run.len() == reach {
+                outer = Some(SortKey::from_slice(key));
+                return ControlFlow::Break(());
+            }
+            run.push(SortKey::from_slice(key));
             ControlFlow::Continue(())
         })?;
-        let mut following = None;
-        self.sequence.walk(txn, Bound::Included(&next[..]), Bound::Unbounded, false, &mut |key, _| {
-            following = Some(SortKey::from_slice(key));
-            ControlFlow::Break(())
+        Ok((run, outer))
+    }
+
+    /// Puts the elements that have the keys `run` under the keys `fresh`, which has one more, at `place`.
+    fn renumber(&mut self, txn: &mut dyn HashKeyTxn, run: &[SortKey], fresh: &[SortKey], place: usize) -> Result<(), Abort> {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
+        let mut elements = Vec::with_capacity(run.len());
+        self.sequence.walk(txn, Bound::Included(&first[..]), Bound::Included(&last[..]), false, &mut |_, element| {
+            elements.push(Bytes::copy_from_slice(element));
+            ControlFlow::Continue(())
         })?;
-        let keys: Vec<&[u8]> = run.iter().map(|(key, _)| &key[..]).collect();
+        if elements.len() != run.len() {
+            return Err(damaged());
+        }
+        let keys: Vec<&[u8]> = run.iter().map(|key| &key[..]).collect();
         self.sequence.remove(txn, &keys)?;
-        // 0 stands for the element at `base` itself.
-        let place = run.iter().take_while(|(key, _)| key[..] <= *at).count();
-        let count = run.len() as u64;
-        let mut fresh = vec![SortKey::from_slice(&base)];
-        fresh.extend((1..=count).map(|index| order::spread(base, index, count)));
-        for ((_, element), key) in run.into_iter().zip(&fresh[1..]) {
-            self.sequence.insert(txn, key, element)?;
-        }
-        fresh.extend(following);
-        match &fresh[place..] {
-            [low, high, ..] => Ok((low.clone(), high.clone())),
-            _ => Err(damaged()),
-        }
+        self.lost = self.lost.saturating_add(run.len() as u64);
+        let others = fresh.iter().enumerate().filter(|&(index, _)| index != place).map(|(_, key)| key);
+        others.zip(elements).try_for_each(|(key, element)| self.sequence.insert(txn, key, element))
     }
 
     fn insert(&mut self, txn: &mut dyn HashKeyTxn, key: &[u8], element: Bytes) -> Result<(), Abort> {
@@ -268,5 +297,74 @@ impl Exploded {
 const TAGS: Tags = Tags { member: b'm', node: b'n' };
 /// As many elements are copied without a thought.
 const FEW: u64 = 1024;
+/// Elements on each side of a place that get new keys at first.
+const REACH: usize = 2048;
 /// Bytes of elements that are held at once while a list is copied; a single longer one is held whole.
 const STEP_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use types::txn::{Database, HashKey};
+
+    use super::*;
+    use crate::memory::Memory;
+    use crate::testing::NOW;
+
+    /// Whether an insertion is to the left of its pivot.
+    type Before = fn(u32) -> bool;
+
+    /// Inserts at one side of a pivot, which changes now and then if it is `moving`; compares with a vector and answers the most that moved at once.
+    fn insert_many(rounds: u32, moving: bool, before: Before) -> u64 {
+        let mut memory = Memory::new(NOW);
+        let id = memory.next_id();
+        let mut list = Exploded::new(ValueId::of(&HashKey::new(Database(0), b"l"), id));
+        let mut model: Vec<Bytes> = Vec::new();
+        for element in ["pivot", "end"] {
+            list.push(&mut memory, End::Last, Bytes::from(element)).unwrap();
+            model.push(Bytes::from(element));
+        }
+        list.push(&mut memory, End::First, Bytes::from("start")).unwrap();
+        model.insert(0, Bytes::from("start"));
+        let mut pivot = Bytes::from("pivot");
+        let mut most = 0;
+        for round in 0..rounds {
+            let element = Bytes::from(round.to_string());
+            let lost = list.lost;
+            assert!(list.insert_at(&mut memory, before(round), &pivot, element.clone()).unwrap());
+            most = most.max(list.lost - lost);
+            let at = model.iter().position(|other| *other == pivot).unwrap();
+            model.insert(if before(round) { at } else { at + 1 }, element.clone());
+            if moving && round % 7 == 0 {
+                pivot = element;
+            }
+        }
+        let mut all = Vec::new();
+        list.walk(&mut memory, 0, false, &mut |element| {
+            all.push(Bytes::copy_from_slice(element));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert_eq!(all, model);
+        list.sequence
+            .walk(&mut memory, Bound::Unbounded, Bound::Unbounded, false, &mut |key, _| {
+                assert!(key.len() <= order::KEY_MAX);
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        most
+    }
+
+    #[test]
+    fn thousands_of_insertions_at_a_place_move_few_elements_at_once() {
+        // In the second, more keys than may move at once are long at last.
+        let places =
+            [(700, false, (|_| true) as Before), (2800, false, |_| false), (700, true, |_| true), (1500, true, |round| round % 2 == 0)];
+        for (rounds, moving, before) in places {
+            let most = insert_many(rounds, moving, before);
+            assert!(most > 0, "nothing got other keys: the case was not reached");
+            assert!(most <= REACH as u64, "{most} on the one side that has long keys");
+        }
+    }
+}

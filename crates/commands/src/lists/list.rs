@@ -307,9 +307,12 @@ fn spliced(bytes: &[u8], place: std::ops::Range<usize>, element: &[u8]) -> Bytes
 /// Whether a list `share` times as long may be packed.
 fn fits(limits: &Limits, bytes: u64, count: u64, share: u64) -> bool {
     let (bytes, count) = (bytes.saturating_mul(share), count.saturating_mul(share));
-    match limits.list_size {
-        // Redis bounds the bytes of such a list, too.
-        0.. => count <= u64::from(limits.list_size.unsigned_abs().max(1)) && bytes <= 8192,
+    let within = match limits.list_size {
+        0.. => count <= u64::from(limits.list_size.unsigned_abs().max(1)),
         _ => bytes <= 2048 << limits.list_size.unsigned_abs().min(5),
-    }
+    };
+    within && bytes <= PACKED_MAX
 }
+
+/// Bytes of a packed list at most, whatever the limits say: every push writes all of them again, on every replica.
+const PACKED_MAX: u64 = 1024;

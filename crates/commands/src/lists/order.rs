@@ -18,11 +18,14 @@ pub(super) const MIDDLE: [u8; 8] = (1u64 << 63).to_be_bytes();
 /// made anew. What the root keeps of a sequence is no longer either.
 pub(super) const KEY_MAX: usize = 64;
 
+/// Keys up to this long are left alone when those around a place are made anew.
+pub(super) const KEY_SHORT: usize = 12;
+
 /// The bytes of a key without those that say where it was inserted.
 ///
 /// # Errors
 /// As everything here: [`Abort::Storage`] for what is no order key.
-pub(super) fn base(key: &[u8]) -> Result<[u8; 8], Abort> {
+fn base(key: &[u8]) -> Result<[u8; 8], Abort> {
     key.first_chunk().copied().ok_or_else(damaged)
 }
 
@@ -61,19 +64,20 @@ pub(super) fn between(low: &[u8], high: &[u8]) -> Result<SortKey, Abort> {
     }
 }
 
-/// The `index`th of `count` keys (from 1 on) that are spread between `base` and the next number.
-pub(super) fn spread(base: [u8; 8], index: u64, count: u64) -> SortKey {
-    // Below 2^64, because index <= count.
-    let fraction = (u128::from(index) << 64) / (u128::from(count) + 1);
-    let digits = (fraction as u64).to_be_bytes();
-    let mut key = SortKey::from_slice(&base);
-    // So many bytes tell `count` keys apart with room between them.
-    let len = (count.ilog2() / 8 + 2).min(8) as usize;
-    key.extend_from_slice(&digits[..len]);
-    while key.len() > base.len() && key.last() == Some(&0) {
-        key.pop();
-    }
-    key
+/// `count` keys between two, as evenly as halving makes them.
+pub(super) fn spread(low: &[u8], high: &[u8], count: usize) -> Result<Vec<SortKey>, Abort> {
+    let mut keys = vec![SortKey::new(); count];
+    halve(low, high, &mut keys)?;
+    Ok(keys)
+}
+
+/// Recursion as deep as the logarithm of the number of keys.
+fn halve(low: &[u8], high: &[u8], keys: &mut [SortKey]) -> Result<(), Abort> {
+    let (left, rest) = keys.split_at_mut(keys.len() / 2);
+    let Some((middle, right)) = rest.split_first_mut() else { return Ok(()) };
+    *middle = between(low, high)?;
+    halve(low, middle, left)?;
+    halve(middle, high, right)
 }
 
 #[cfg(test)]
@@ -115,14 +119,16 @@ mod tests {
 
     #[test]
     fn keys_that_are_spread_are_ordered_and_short() {
-        for count in [1, 2, 3, 255, 256, 257, 1000, 70_000] {
+        let next = above(&MIDDLE).unwrap_or_default();
+        for count in [0, 1, 2, 3, 255, 256, 257, 1000, 70_000] {
+            let keys = spread(&MIDDLE, &next, count).unwrap_or_default();
+            assert_eq!(keys.len(), count);
             let mut last = SortKey::from_slice(&MIDDLE);
-            for index in 1..=count {
-                let key = spread(MIDDLE, index, count);
-                assert!(key > last && key.len() <= 12 && key.last() != Some(&0), "{index} of {count}: {key:?}");
+            for key in keys {
+                assert!(key > last && key.len() <= KEY_SHORT && key.last() != Some(&0), "{count}: {key:?}");
                 last = key;
             }
-            assert!(last[..] < above(&MIDDLE).unwrap_or_default()[..]);
+            assert!(last[..] < next[..]);
         }
     }
 

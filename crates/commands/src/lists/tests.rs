@@ -10,7 +10,7 @@ use crate::coprocessor::Redis;
 use crate::elements;
 use crate::lists::items;
 use crate::memory::Memory;
-use crate::testing::{NOW, check, check_layouts, check_limited, show, words};
+use crate::testing::{NOW, check_layouts, check_limited, show, words};
 
 fn run(memory: &mut Memory, command: &str) -> String {
     show(&memory.run(&Redis, Database(0), Proto::Resp2, words(command)))
@@ -99,17 +99,24 @@ fn an_expiry_outlives_changes_of_the_layout() {
 }
 
 #[test]
-fn bytes_bound_a_packed_list_by_default() {
-    let big = "x".repeat(8000);
-    check(&format!(
-        r#"
-        RPUSH l {big}         -> 1
-        OBJECT ENCODING l     -> "listpack"
-        RPUSH l {big}         -> 2
-        OBJECT ENCODING l     -> "quicklist"
-        LINDEX l 1            -> "{big}"
-        "#
-    ));
+fn bytes_bound_a_packed_list_whatever_the_limits() {
+    for list_size in [-5, -2, -1, 128] {
+        // Each takes two bytes for its size: 512 in all, then 1024, then more.
+        let big = "x".repeat(510);
+        check_limited(
+            Limits { list_size, ..Limits::DEFAULT },
+            &format!(
+                r#"
+                RPUSH l {big}         -> 1
+                RPUSH l {big}         -> 2
+                OBJECT ENCODING l     -> "listpack"
+                RPUSH l ""            -> 3
+                OBJECT ENCODING l     -> "quicklist"
+                LINDEX l 1            -> "{big}"
+                "#
+            ),
+        );
+    }
 }
 
 /// A queue: what a push and a pop change is a record and the root, and the same keys are used again.

@@ -20,6 +20,8 @@ const FROM_TO: &[KeySpec] = &[KeySpec::one(1, &["RW", "access", "delete"]), KeyS
 
 const END: &[Argument] = &[token("left", "LEFT"), token("right", "RIGHT")];
 const TO: Argument = Argument { kind: crate::table::argument::ArgumentKind::Key(1), ..key("destination") };
+/// Of commands that make lists longer.
+const BOUNDED: &str = "A list of more than 1 KiB is a `quicklist`, also where `list-max-listpack-size` allows for more.";
 const ELEMENTS: Argument = string("element").multiple();
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -121,6 +123,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: GROW_FAST,
         keys: RW_INSERT,
         arguments: &[key("key"), ELEMENTS],
+        differs: BOUNDED,
         run: Some(push::lpush),
         ..NEW
     },
@@ -211,6 +214,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: GROW_FAST,
         keys: RW_INSERT,
         arguments: &[key("key"), ELEMENTS],
+        differs: BOUNDED,
         run: Some(push::rpush),
         ..NEW
     },
