@@ -188,6 +188,22 @@ fn corrupted_registers_are_found() {
     );
 }
 
+/// Runs that Redis leaves apart, for another change to join: it looks at five at most.
+#[test]
+fn few_runs_are_joined() {
+    check_layouts(
+        r#"
+        SET k "HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80q\xa5\x83\x80\x80NS" -> OK
+        PFDEBUG DECODE k        -> "Z:12710 v:1,4 v:1,1 v:1,1 Z:3668"
+        PFADD k a               -> 1
+        PFDEBUG DECODE k        -> "Z:12710 v:1,1 v:2,1 v:1,4 Z:3668"
+        SET k "HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80q\xa4\x83\x80\x80\x80NS" -> OK
+        PFADD k a               -> 1
+        PFDEBUG DECODE k        -> "Z:12709 v:1,2 v:2,1 v:1,3 v:1,1 Z:3668"
+        "#,
+    );
+}
+
 #[test]
 fn debugging_shows_the_registers() {
     check_layouts(
