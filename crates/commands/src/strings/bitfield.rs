@@ -206,13 +206,13 @@ impl Field {
     fn fit(self, placed: Placed, overflow: Overflow) -> Option<i64> {
         match (placed, overflow) {
             (Placed::Inside(number), _) | (Placed::Outside(_, number), Overflow::Saturate) => Some(number),
-            (Placed::Outside(number, _), Overflow::Wrap) => Some(self.from_bits(number as u64)),
+            (Placed::Outside(number, _), Overflow::Wrap) => Some(self.number(number as u64)),
             (Placed::Outside(..), Overflow::Fail) => None,
         }
     }
 
     /// The number that the low bits stand for.
-    fn from_bits(self, bits: u64) -> i64 {
+    fn number(self, bits: u64) -> i64 {
         let unused = 64 - self.width;
         if self.signed { ((bits << unused) as i64) >> unused } else { (bits << unused >> unused) as i64 }
     }
@@ -229,7 +229,7 @@ impl Window {
     }
 
     fn value(&self, field: Field) -> i64 {
-        field.from_bits((self.bits >> self.behind) as u64)
+        field.number((self.bits >> self.behind) as u64)
     }
 
     /// The bytes with another number in the field.

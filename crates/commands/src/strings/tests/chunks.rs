@@ -19,6 +19,9 @@ use crate::testing::{NOW, check_with, show, words};
 
 const DB: Database = Database(0);
 
+/// A sort key and what lies there.
+type Element = (Vec<u8>, Vec<u8>);
+
 /// What is done with a string.
 #[derive(Debug, Clone)]
 enum Step {
@@ -159,7 +162,7 @@ fn damaged_chunks_are_told_and_not_trusted() {
     let sound = described(12, 2);
     // The root's value, the chunks, and whether each command has to notice.
     let chunk = |number: u32, bytes: &[u8]| ([b"c".as_slice(), &number.to_be_bytes()].concat(), bytes.to_vec());
-    let cases: Vec<(Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>, bool)> = vec![
+    let cases: Vec<(Vec<u8>, Vec<Element>, bool)> = vec![
         (vec![], vec![], true),
         (sound[..8].to_vec(), vec![], true),
         ([&sound[..], b"x"].concat(), vec![], true),
