@@ -103,7 +103,8 @@ impl Model {
             Step::Count(field) => {
                 let (value, expire) = old(self, &field).unwrap_or(("0".to_string(), None));
                 let sum = (value.parse::<i64>().unwrap() + 1).to_string();
-                self.set(field, sum.clone(), expire);
+                // What is kept lives through the millisecond of its expiry, even if that is now.
+                self.fields.insert(field, (sum.clone(), expire));
                 (format!("HINCRBY h f{field} 1"), sum)
             }
             Step::Expire(field, time, condition) => {
@@ -139,7 +140,7 @@ impl Model {
             }
             Step::SetKeeping(field, value) => {
                 let expire = old(self, &field).and_then(|(_, expire)| expire);
-                self.set(field, value.to_string(), expire);
+                self.fields.insert(field, (value.to_string(), expire));
                 (format!("HSETEX h KEEPTTL FIELDS 1 f{field} {value}"), "1".to_string())
             }
             Step::GetFor(field, time) => {

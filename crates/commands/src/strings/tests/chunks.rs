@@ -154,7 +154,6 @@ fn damaged_chunks_are_told_and_not_trusted() {
         "SET k v GET",
         "GETSET k v",
         "LCS k k",
-        "COPY k l",
         "OBJECT ENCODING k",
         "MEMORY USAGE k",
     ];
