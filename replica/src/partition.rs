@@ -446,11 +446,12 @@ impl Partition {
             let mut txn = Txn::begin(&self.store, &mut self.overlay, &mut writes, with);
             match run_calls(cx.coprocessor, &mut txn, &group) {
                 Ok(replies) => {
-                    if txn.written() > MUTATION_BYTES {
+                    let wrote = txn.written() > 0;
+                    // The replies to writes travel with the mutation.
+                    if wrote && txn.written() + replies.bytes.len() > MUTATION_BYTES {
                         group.refuse(Refusal::TooLarge);
                         continue;
                     }
-                    let wrote = txn.written() > 0;
                     txn.commit();
                     Metrics::add(&cx.metrics.evaluated, group.calls.len());
                     let Some((request, frame)) = &group.asker else { continue };

@@ -122,11 +122,6 @@ impl Counted {
         &self.ends.last
     }
 
-    /// What the type put there for a member.
-    pub(crate) fn get(&self, txn: &mut dyn HashKeyTxn, key: &[u8]) -> Result<Option<Bytes>, Abort> {
-        txn.get(self.value, &self.member(key))
-    }
-
     /// Puts something else there for a member that is in the sequence.
     pub(crate) fn replace(&self, txn: &mut dyn HashKeyTxn, key: &[u8], element: Bytes) {
         txn.put(self.value, &self.member(key), element);
@@ -176,13 +171,6 @@ impl Counted {
     /// Removes members, which have to be in the sequence, in order and without others between them.
     pub(crate) fn remove(&mut self, txn: &mut dyn HashKeyTxn, keys: &[&[u8]]) -> Result<(), Abort> {
         self.remove_run(txn, keys, None)
-    }
-
-    /// Removes and returns up to `count` members of one end, the outermost first.
-    pub(crate) fn pop(&mut self, txn: &mut dyn HashKeyTxn, end: End, count: usize) -> Result<Vec<Member>, Abort> {
-        let mut popped = Vec::new();
-        self.drain(txn, end, count, &mut |key, element| popped.push((SortKey::from_slice(key), Bytes::copy_from_slice(element))))?;
-        Ok(popped)
     }
 
     /// Removes up to `count` members of one end and shows them, the outermost first; answers their number. The member that then
@@ -260,6 +248,7 @@ impl Counted {
     }
 
     /// Number of members below `key`, which need not be one.
+    #[cfg(test)]
     pub(crate) fn rank(&self, txn: &mut dyn HashKeyTxn, key: &[u8]) -> Result<u64, Abort> {
         if self.ends.len == 0 || *key <= self.ends.first[..] {
             return Ok(0);

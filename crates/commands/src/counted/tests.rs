@@ -106,7 +106,11 @@ fn run(steps: &[Step], bits: u32) {
                 model.retain(|key| !run.contains(key));
             }
             Step::Pop(end, count) => {
-                let popped = counted.pop(&mut memory, *end, *count).unwrap();
+                let mut popped: Vec<Member> = Vec::new();
+                let drained = counted.drain(&mut memory, *end, *count, &mut |key, element| {
+                    popped.push((SortKey::from_slice(key), Bytes::copy_from_slice(element)));
+                });
+                assert_eq!(drained.unwrap(), popped.len());
                 let expected: Vec<Vec<u8>> =
                     (0..*count).map_while(|_| if *end == End::First { model.pop_first() } else { model.pop_last() }).collect();
                 assert!(
