@@ -37,7 +37,7 @@ impl Request {
 #[inline]
 pub(crate) fn add(request: Request, routes: &Routes, batch: &mut Batch, silent: bool) -> Result<(), &'static str> {
     match request.command.place {
-        Place::Key | Place::Gather => match one_partition(&request, routes) {
+        Place::Key | Place::Gather | Place::Any => match one_partition(&request, routes) {
             Some(partition) => batch.call(partition, request.into_call(), silent),
             None => return Err(errors::CROSS_SLOT),
         },
@@ -50,7 +50,7 @@ pub(crate) fn add(request: Request, routes: &Routes, batch: &mut Batch, silent: 
             let calls = (0..routes.partitions()).map(|partition| (partition, request.call(request.args.clone())));
             batch.merged(request.id, merge, calls, std::iter::empty(), silent);
         }
-        Place::Proxy | Place::Cursor | Place::Any => unreachable!("the session runs these itself"),
+        Place::Proxy | Place::Cursor => unreachable!("the session runs these itself"),
     }
     Ok(())
 }

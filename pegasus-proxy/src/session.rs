@@ -220,7 +220,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.reject(Some(id), silent, scratch, |out| reply::error(out, errors::NO_AUTH));
                 continue;
             }
-            match command.place {
+            let local = || self.shared.local.get(usize::from(id.0)).copied().flatten();
+            let place = match command.place {
+                // No keys, and no partition is better than another.
+                Place::Any if local().is_none() => Place::Key,
+                place => place,
+            };
+            match place {
                 Place::Key | Place::Gather | Place::Split(_) | Place::Every(_) => {
                     if routes.partitions() == 0 {
                         self.state.skip_next = silent && !self.state.mute;
@@ -249,7 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         self.reject(Some(id), silent, scratch, |out| reply::error(out, errors::NO_DEBUG));
                         continue;
                     }
-                    match self.shared.local.get(usize::from(id.0)).copied().flatten() {
+                    match local() {
                         Some(Local::Now(program)) => self.run_now(id, program, &args, silent, scratch),
                         Some(Local::Later(later)) => {
                             next = Next::Later(later, self.request(id, command, args), silent);

@@ -115,10 +115,26 @@ impl ScoreRange {
 }
 
 impl<'a> MemberRange<'a> {
-    /// The first place inside and the first one behind, if there is one; `None` if nothing can lie in it. All scores are taken to be the same; if they are not, Redis promises nothing, and here the range is one
-    /// from the lowest score's members to the highest score's.
+    /// The first place inside and the first one behind, if there is one; `None` if nothing can lie in it. All scores are
+    /// taken to be the same; if they are not, Redis promises nothing, and here the range is one from the lowest score's members to the
+    /// highest score's. As in Redis it is empty if the first member lies behind it, or the last one before it.
     fn places(&self, set: &SortedSet<'_>, txn: &mut dyn HashKeyTxn) -> Result<Option<(Place, Option<Place>)>, Abort> {
-        let Some((lowest, highest)) = set.extremes(txn)?.filter(|_| !self.is_empty()) else { return Ok(None) };
+        let Some([(lowest, first), (highest, last)]) = set.extremes(txn)?.filter(|_| !self.is_empty()) else { return Ok(None) };
+        let behind = match self.max {
+            MemberBound::First => true,
+            MemberBound::Included(max) => first[..] > *max,
+            MemberBound::Excluded(max) => first[..] >= *max,
+            MemberBound::Last => false,
+        };
+        let before = match self.min {
+            MemberBound::First => false,
+            MemberBound::Included(min) => last[..] < *min,
+            MemberBound::Excluded(min) => last[..] <= *min,
+            MemberBound::Last => true,
+        };
+        if behind || before {
+            return Ok(None);
+        }
         let from = match self.min {
             MemberBound::First => at_score(lowest),
             MemberBound::Included(member) => place(lowest, member),

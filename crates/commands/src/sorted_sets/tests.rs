@@ -270,6 +270,10 @@ fn zrange_by_member() {
         ZRANGEBYLEX k [b (c            -> ["b", "ba"]
         ZRANGEBYLEX k "(" [b           -> ["a", "b"]
         ZRANGEBYLEX k - + LIMIT 1 2    -> ["a", "b"]
+        ZADD mixed 1 a 2 b 3 c         -> 3
+        ZRANGEBYLEX mixed [f [g        -> []
+        ZRANGEBYLEX mixed - (a         -> []
+        ZRANGEBYLEX mixed (c +         -> []
         ZREVRANGEBYLEX k + - LIMIT 1 2 -> ["ba", "b"]
         ZREVRANGEBYLEX k (c [b         -> ["ba", "b"]
         ZRANGE k (c [b BYLEX REV       -> ["ba", "b"]

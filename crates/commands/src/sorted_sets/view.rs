@@ -116,13 +116,13 @@ impl<'a> SortedSet<'a> {
         }
     }
 
-    /// The lowest and the highest score; `None` if there are no members.
-    pub(crate) fn extremes(&self, txn: &mut dyn HashKeyTxn) -> Result<Option<(f64, f64)>, Abort> {
+    /// The first and the last member with their scores; `None` if there are no members.
+    pub(crate) fn extremes(&self, txn: &mut dyn HashKeyTxn) -> Result<Option<[(f64, Vec<u8>); 2]>, Abort> {
         let Some(last) = self.len().checked_sub(1) else { return Ok(None) };
-        let (mut lowest, mut highest) = (0.0, 0.0);
-        self.walk(txn, 0..1, false, &mut |score, _| lowest = score)?;
-        self.walk(txn, last..last + 1, true, &mut |score, _| highest = score)?;
-        Ok(Some((lowest, highest)))
+        let mut ends = [(0.0, Vec::new()), (0.0, Vec::new())];
+        self.walk(txn, 0..1, false, &mut |score, member| ends[0] = (score, member.to_vec()))?;
+        self.walk(txn, last..last + 1, true, &mut |score, member| ends[1] = (score, member.to_vec()))?;
+        Ok(Some(ends))
     }
 
     /// Shows the members with these ranks, which have to be there, upwards or downwards.
