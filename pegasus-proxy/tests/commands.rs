@@ -24,6 +24,30 @@ async fn strings_are_set_and_read_back() {
 }
 
 #[tokio::test]
+async fn reads_of_several_partitions_are_gathered_and_writes_refused() {
+    for (partitions, nodes) in [(1, 1), (8, 3), (1000, 5)] {
+        let server = Server::with(Cluster::new(partitions, nodes), Settings::default(), RouterOptions::default()).await;
+        let mut c = server.client().await;
+        assert_eq!(c.run("SADD a 1 2 3").await, "3");
+        assert_eq!(c.run("SADD b 2 3 4").await, "3");
+        assert_eq!(c.run("ZADD z 1 2 5 x").await, "2");
+        assert_eq!(c.run("PFADD p a b c").await, "1");
+        assert_eq!(c.run("PFADD q c d").await, "1");
+        assert_eq!(c.run("SUNION a b missing").await, "[\"1\" \"2\" \"3\" \"4\"]");
+        assert_eq!(c.run("SINTER a b").await, "[\"2\" \"3\"]");
+        assert_eq!(c.run("SINTERCARD 3 a b a LIMIT 1").await, "1");
+        assert_eq!(c.run("ZINTER 2 z a WITHSCORES").await, "[\"2\" \"2\"]");
+        assert_eq!(c.run("PFCOUNT p q").await, "4");
+        assert_eq!(c.run("SUNION a z").await, "-WRONGTYPE Operation against a key holding the wrong kind of value");
+        assert_eq!(c.run("SINTERCARD 2 a").await, "-ERR Number of keys can't be greater than number of args");
+        let stored = c.run("SUNIONSTORE t a b").await;
+        assert!(if partitions == 1 { stored == "4" } else { stored.starts_with("-CROSSSLOT") }, "{stored}");
+        assert_eq!(c.run("SUNIONSTORE {a}t a {a}b").await, "3");
+        assert_eq!(c.run("PFSELFTEST").await, "OK");
+    }
+}
+
+#[tokio::test]
 async fn commands_with_keys_in_several_partitions_are_split_and_merged() {
     for (partitions, nodes) in [(1, 1), (8, 3), (1000, 5)] {
         let server = Server::with(Cluster::new(partitions, nodes), Settings::default(), RouterOptions::default()).await;
