@@ -3,7 +3,7 @@
 //! Reads never show a field that has expired. What a command changes reaches the root with [`Hash::store`], which also removes fields
 //! that have expired: all of a packed hash, a bounded number of an exploded one. Nothing else does so yet: a hash that is only read keeps
 //! its expired fields until all of them have expired, and then the sweep of expired keys takes it whole (see
-//! [`crate::hashes::lifetime`]). A sweep of fields would open a [`Hash`] and store it.
+//! [`crate::hashes::lifetime`]). A sweep of fields would open a [`struct@Hash`] and store it.
 
 use std::ops::ControlFlow;
 

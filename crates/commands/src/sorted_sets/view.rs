@@ -117,11 +117,11 @@ impl<'a> SortedSet<'a> {
     }
 
     /// The first and the last member with their scores; `None` if there are no members.
-    pub(crate) fn extremes(&self, txn: &mut dyn HashKeyTxn) -> Result<Option<[(f64, Vec<u8>); 2]>, Abort> {
+    pub(crate) fn extremes(&self, txn: &mut dyn HashKeyTxn) -> Result<Option<[Scored; 2]>, Abort> {
         let Some(last) = self.len().checked_sub(1) else { return Ok(None) };
-        let mut ends = [(0.0, Vec::new()), (0.0, Vec::new())];
-        self.walk(txn, 0..1, false, &mut |score, member| ends[0] = (score, member.to_vec()))?;
-        self.walk(txn, last..last + 1, true, &mut |score, member| ends[1] = (score, member.to_vec()))?;
+        let mut ends: [Scored; 2] = Default::default();
+        self.walk(txn, 0..1, false, &mut |score, member| ends[0] = (score, member.into()))?;
+        self.walk(txn, last..last + 1, true, &mut |score, member| ends[1] = (score, member.into()))?;
         Ok(Some(ends))
     }
 
