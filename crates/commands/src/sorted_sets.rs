@@ -26,7 +26,6 @@ pub(crate) mod scan;
 pub(crate) mod view;
 
 mod exploded;
-mod index;
 mod inline;
 
 #[cfg(test)]

@@ -73,21 +73,12 @@ impl Exploded {
 
     /// Removes up to `count` elements of an end, shows them, the outermost first.
     pub(super) fn pop(&mut self, txn: &mut dyn HashKeyTxn, end: End, count: u64, seen: &mut dyn FnMut(&[u8])) -> Result<(), Abort> {
-        let mut left = count.min(self.len());
-        while left > 0 {
-            let mut bytes = 0;
-            let step = usize::try_from(left).map_or(STEP, |left| left.min(STEP));
-            let popped = self.sequence.drain(txn, end, step, &mut |_, element| {
-                bytes += packed::size(element.len());
-                seen(element);
-            })?;
-            self.shorter(bytes)?;
-            if popped < step {
-                return Err(damaged());
-            }
-            left -= popped as u64;
-        }
-        Ok(())
+        let mut bytes = 0u64;
+        self.sequence.drain(txn, end, count, &mut |_, element| {
+            bytes = bytes.saturating_add(packed::size(element.len()));
+            seen(element);
+        })?;
+        self.shorter(bytes)
     }
 
     /// The element with `index` others before it.
@@ -104,17 +95,9 @@ impl Exploded {
         Ok(())
     }
 
-    /// Shows the elements from an index on, in order, or all in reverse from the last.
+    /// Shows the elements from an index on, in order, or in reverse from the last.
     pub(super) fn walk(&self, txn: &mut dyn HashKeyTxn, from: u64, reverse: bool, seen: &mut Seen<'_>) -> Result<(), Abort> {
-        let key = match from {
-            0 => None,
-            _ => match self.sequence.select(txn, from)? {
-                Some((key, _)) => Some(key),
-                None => return Ok(()),
-            },
-        };
-        let from = key.as_ref().map_or(Bound::Unbounded, |key| Bound::Included(&key[..]));
-        self.sequence.walk(txn, from, Bound::Unbounded, reverse, &mut |_, element| seen(element))
+        self.sequence.walk_ranks(txn, from..self.len(), reverse, &mut |_, element| seen(element))
     }
 
     /// Puts an element next to the first one that is `pivot`; says whether there is one.

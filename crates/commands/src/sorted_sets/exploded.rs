@@ -1,52 +1,49 @@
-//! A large sorted set: for each member a record with its score, and one in the index that keeps their order.
+//! A large sorted set: for each member a record with its score, and one in the sequence that keeps their order.
 //!
 //! ```text
 //! m | hash48 of the member | member  ->  score, 8 bytes          see hashed: ZSCORE, ZSCAN, ZRANDMEMBER
-//! r | 0 | place                      ->  nothing                 see index: ranges, ranks, ends
-//! r | level | place                  ->  members passed
+//! r | place                          ->  nothing                 see counted: ranges, ranks, ends
+//! n | level | place                  ->  members up to the next one on the level
 //!
-//! root value    levels, 1 byte | members removed, varint | length of the first place, varint | first place | last place
+//! root value    members removed, varint | ends of the sequence
 //! ```
 //! Members removed are counted since the id was given: a sorted set that has lost nearly all of its members gets a new id, so that nobody
 //! has to read past what was removed.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::{Bound, ControlFlow, Range};
 
 use bytes::Bytes;
-use types::txn::{Abort, HashKey, HashKeyTxn, ValueId};
+use types::txn::{Abort, HashKey, HashKeyTxn, ValueId, Visit};
 
-use crate::sorted_sets::index::Index;
+use crate::counted::{Counted, Tags};
 use crate::sorted_sets::inline::Inline;
-use crate::sorted_sets::place::{self, Place, SCORE, damaged, place};
+use crate::sorted_sets::place::{self, SCORE, damaged, place};
 use crate::sorted_sets::view::{Show, Until};
 use crate::{elements, hashed, varint};
 
 /// The members of a large sorted set.
 pub(super) struct Exploded {
-    index: Index,
+    order: Counted,
     removed: u64,
 }
 
 impl Exploded {
     /// # Errors
     /// [`Abort::Storage`], if the bytes are not what [`Exploded::encode`] makes of a sorted set with `count` members.
-    pub(super) fn decode(value: ValueId, count: u64, bytes: &[u8]) -> Result<Exploded, Abort> {
-        let (&levels, mut rest) = bytes.split_first().ok_or_else(damaged)?;
-        let removed = varint::take(&mut rest).ok_or_else(damaged)?;
-        let len = varint::take(&mut rest).and_then(|len| usize::try_from(len).ok()).ok_or_else(damaged)?;
-        let (first, last) = rest.split_at_checked(len).ok_or_else(damaged)?;
-        place::split(first)?;
-        place::split(last)?;
-        if count == 0 || first > last {
+    pub(super) fn decode(value: ValueId, count: u64, mut bytes: &[u8]) -> Result<Exploded, Abort> {
+        let removed = varint::take(&mut bytes).ok_or_else(damaged)?;
+        let order = Counted::decode(value, TAGS, &mut bytes)?;
+        place::split(order.first())?;
+        place::split(order.last())?;
+        if count == 0 || order.len() != count || !bytes.is_empty() {
             return Err(damaged());
         }
-        let (first, last) = (Place::from_slice(first), Place::from_slice(last));
-        Ok(Exploded { index: Index { value, levels, count, first, last }, removed })
+        Ok(Exploded { order, removed })
     }
 
     /// The members of a small sorted set, which is now the wrong layout, under a new id.
     pub(super) fn from_inline(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, inline: &Inline) -> Result<Exploded, Abort> {
-        let mut exploded = Exploded { index: Index::new(ValueId::of(key, txn.next_id())), removed: 0 };
+        let mut exploded = Exploded { order: Counted::new(ValueId::of(key, txn.next_id()), TAGS), removed: 0 };
         for place in inline.places() {
             let (score, member) = place::split(place)?;
             exploded.insert(txn, member, score)?;
@@ -56,54 +53,47 @@ impl Exploded {
 
     /// Id and value of the root. There is at least one member.
     pub(super) fn encode(mut self, txn: &mut dyn HashKeyTxn, key: &HashKey<'_>) -> Result<(u64, Bytes), Abort> {
-        let count = self.index.count;
+        let count = self.len();
         if count <= RENEWED_MAX && self.removed > REMOVED_PER_MEMBER * count + REMOVED_MIN {
             let new = ValueId::of(key, txn.next_id());
-            elements::copy(txn, self.index.value, new)?;
-            (self.index.value, self.removed) = (new, 0);
+            elements::copy(txn, self.order.value(), new)?;
+            self = Exploded { order: self.order.moved(new), removed: 0 };
         }
-        let Index { levels, first, last, value, .. } = &self.index;
-        let mut out = Vec::with_capacity(1 + 2 * 5 + first.len() + last.len());
-        out.push(*levels);
+        let mut out = Vec::with_capacity(64);
         varint::put(&mut out, self.removed);
-        varint::put(&mut out, first.len() as u64);
-        out.extend_from_slice(first);
-        out.extend_from_slice(last);
-        Ok((value.id, out.into()))
+        self.order.encode(&mut out);
+        Ok((self.order.value().id, out.into()))
     }
 
     pub(super) fn len(&self) -> u64 {
-        self.index.count
+        self.order.len()
     }
 
     pub(super) fn score(&self, txn: &mut dyn HashKeyTxn, member: &[u8]) -> Result<Option<f64>, Abort> {
-        hashed::get(txn, self.index.value, member)?.map(|element| score_of(&element)).transpose()
+        hashed::get(txn, self.order.value(), member)?.map(|element| score_of(&element)).transpose()
     }
 
     /// Number of members before a place.
     pub(super) fn before(&self, txn: &mut dyn HashKeyTxn, place: &[u8]) -> Result<u64, Abort> {
-        self.index.before(txn, place)
+        self.order.rank(txn, place)
     }
 
     pub(super) fn walk(&self, txn: &mut dyn HashKeyTxn, ranks: Range<u64>, reverse: bool, show: &mut Show<'_>) -> Result<(), Abort> {
-        self.index.walk(txn, ranks, reverse, &mut |place| {
-            let (score, member) = place::split(place)?;
+        let mut until = |score: f64, member: &[u8]| {
             show(score, member);
-            Ok(())
-        })
+            ControlFlow::Continue(())
+        };
+        shown(&mut until, |visit| self.order.walk_ranks(txn, ranks, reverse, visit))
     }
 
-    /// See [`Index::walk_between`].
+    /// Shows the members from one place on and before another, upwards, until `show` has seen enough.
     pub(super) fn walk_between(&self, txn: &mut dyn HashKeyTxn, from: &[u8], to: &[u8], show: &mut Until<'_>) -> Result<(), Abort> {
-        self.index.walk_between(txn, from, to, &mut |place| {
-            let (score, member) = place::split(place)?;
-            Ok(show(score, member))
-        })
+        shown(show, |visit| self.order.walk(txn, Bound::Included(from), Bound::Excluded(to), false, visit))
     }
 
     pub(super) fn random_distinct(&self, txn: &mut dyn HashKeyTxn, wanted: u64, show: &mut Show<'_>) -> Result<(), Abort> {
         let mut outcome = Ok(());
-        hashed::random_distinct(txn, self.index.value, self.len(), wanted, &mut |member, element| match score_of(element) {
+        hashed::random_distinct(txn, self.order.value(), self.len(), wanted, &mut |member, element| match score_of(element) {
             Ok(score) => show(score, member),
             Err(abort) => outcome = Err(abort),
         })?;
@@ -112,7 +102,7 @@ impl Exploded {
 
     pub(super) fn random_repeated(&self, txn: &mut dyn HashKeyTxn, times: u64, show: &mut Until<'_>) -> Result<(), Abort> {
         let mut outcome = Ok(());
-        hashed::random_repeated(txn, self.index.value, self.len(), times, &mut |member, element| match score_of(element) {
+        hashed::random_repeated(txn, self.order.value(), self.len(), times, &mut |member, element| match score_of(element) {
             Ok(score) => show(score, member),
             Err(abort) => {
                 outcome = Err(abort);
@@ -123,7 +113,7 @@ impl Exploded {
     }
 
     pub(super) fn scan(&self, txn: &mut dyn HashKeyTxn, cursor: u64, count: usize, show: &mut Show<'_>) -> Result<u64, Abort> {
-        let (found, next) = hashed::scan(txn, self.index.value, cursor, count)?;
+        let (found, next) = hashed::scan(txn, self.order.value(), cursor, count)?;
         for found in &found {
             show(score_of(&found.element)?, found.member());
         }
@@ -132,27 +122,30 @@ impl Exploded {
 
     pub(super) fn insert(&mut self, txn: &mut dyn HashKeyTxn, member: &[u8], score: f64) -> Result<(), Abort> {
         self.put(txn, member, score);
-        self.index.insert(txn, &place(score, member))
+        self.order.insert(txn, &place(score, member), Bytes::new())
     }
 
     pub(super) fn change(&mut self, txn: &mut dyn HashKeyTxn, member: &[u8], old: f64, new: f64) -> Result<(), Abort> {
+        let (from, to) = (place(old, member), place(new, member));
+        if from == to {
+            return Ok(()); // two zeros
+        }
         self.put(txn, member, new);
         self.removed = self.removed.saturating_add(1);
-        self.index.change(txn, &place(old, member), &place(new, member))
+        self.order.change(txn, &from, &to, Bytes::new())
     }
 
     pub(super) fn remove(&mut self, txn: &mut dyn HashKeyTxn, member: &[u8], score: f64) -> Result<(), Abort> {
-        hashed::delete(txn, self.index.value, member);
+        hashed::delete(txn, self.order.value(), member);
         self.removed = self.removed.saturating_add(1);
-        self.index.remove(txn, &place(score, member))?;
-        Ok(())
+        self.order.remove(txn, &[&place(score, member)])
     }
 
     /// Removes the members with these ranks, which are not all.
     pub(super) fn remove_ranks(&mut self, txn: &mut dyn HashKeyTxn, ranks: Range<u64>) -> Result<(), Abort> {
         self.removed = self.removed.saturating_add(ranks.end - ranks.start);
-        let value = self.index.value;
-        self.index.remove_ranks(txn, ranks, &mut |txn, place| {
+        let value = self.order.value();
+        self.order.remove_ranks(txn, ranks, &mut |txn, place| {
             let (_, member) = place::split(place)?;
             hashed::delete(txn, value, member);
             Ok(())
@@ -160,14 +153,28 @@ impl Exploded {
     }
 
     fn put(&self, txn: &mut dyn HashKeyTxn, member: &[u8], score: f64) {
-        hashed::put(txn, self.index.value, member, Bytes::copy_from_slice(&place::encode(score)));
+        hashed::put(txn, self.order.value(), member, Bytes::copy_from_slice(&place::encode(score)));
     }
+}
+
+/// Runs a walk over places and shows their scores and members.
+fn shown(show: &mut Until<'_>, walk: impl FnOnce(&mut Visit<'_>) -> Result<(), Abort>) -> Result<(), Abort> {
+    let mut outcome = Ok(());
+    walk(&mut |place, _| match place::split(place) {
+        Ok((score, member)) => show(score, member),
+        Err(abort) => {
+            outcome = Err(abort);
+            ControlFlow::Break(())
+        }
+    })?;
+    outcome
 }
 
 fn score_of(element: &[u8]) -> Result<f64, Abort> {
     <[u8; SCORE]>::try_from(element).ok().and_then(place::decode).ok_or_else(damaged)
 }
 
+const TAGS: Tags = Tags { member: b'r', node: b'n' };
 /// A sorted set of so many members at most gets a new id ...
 const RENEWED_MAX: u64 = 1024;
 /// ... if so many were removed for each that is left ...
