@@ -115,6 +115,7 @@ struct Input<'a> {
     weight: f64,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one or a few for each command, on its stack")]
 enum Source<'a> {
     Absent,
     Sorted(SortedSet<'a>),

@@ -28,6 +28,7 @@ pub(crate) struct SortedSet<'a> {
     changed: bool,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one or a few for each command, on its stack")]
 enum Layout {
     Inline(Inline),
     Exploded(Exploded),
