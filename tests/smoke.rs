@@ -2,15 +2,12 @@
 
 mod common;
 
-use std::path::Path;
 use std::process::Command;
 
 #[test]
 fn nothing_acknowledged_is_lost_by_kill_9_of_everything() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/durability.py");
     let output = Command::new("python3")
-        .arg(script)
-        .args(["--pegasus", env!("CARGO_BIN_EXE_pegasus"), "--rounds", "2", "--seed", "1"])
+        .args(["tests/durability.py", "--pegasus", env!("CARGO_BIN_EXE_pegasus"), "--rounds", "2", "--seed", "1"])
         .output()
         .expect("python3 runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -23,11 +20,19 @@ fn the_benchmark_runs() {
         eprintln!("skipped: no redis-benchmark on this machine");
         return;
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/bench.py");
     let json = tempfile::NamedTempFile::new().expect("a file");
     let output = Command::new("python3")
-        .arg(script)
-        .args(["--pegasus", env!("CARGO_BIN_EXE_pegasus"), "--servers", "redis,pegasus-1-no", "--tests", "set,get", "--sizes", "64"])
+        .args([
+            "bench/bench.py",
+            "--pegasus",
+            env!("CARGO_BIN_EXE_pegasus"),
+            "--servers",
+            "redis,pegasus-1-no",
+            "--tests",
+            "set,get",
+            "--sizes",
+            "64",
+        ])
         .args(["--rounds", "1", "--requests", "2000", "--json"])
         .arg(json.path())
         .output()

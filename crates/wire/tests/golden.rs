@@ -23,7 +23,7 @@ use wire::hello::{Hello, Lane, Welcome};
 use wire::replicate::{self, ReplicateDecoder};
 use wire::rpc::*;
 
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden.txt");
+const FILE: &str = "tests/golden.txt";
 
 fn n(name: &str) -> NodeId {
     NodeId::new(name)

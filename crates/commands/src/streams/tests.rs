@@ -1,7 +1,6 @@
 //! Stream commands, as scripts; what their records have to agree about.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use types::limits::Limits;
 use types::txn::{Database, HashKey, HashKeyTxn, Proto, SortKeys, ValueId};
@@ -412,7 +411,7 @@ fn the_documented_bytes_are_those_that_are_written() {
         page.push_str(format!("{} {:<54}  {}", sort_key[0] as char, hex(&sort_key[1..]), hex(&element)).trim_end());
         page.push('\n');
     }
-    let docs = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/data-model.md")).unwrap();
+    let docs = std::fs::read_to_string("../../docs/data-model.md").unwrap();
     assert!(docs.contains(&page), "docs/data-model.md does not show\n{page}");
 }
 
