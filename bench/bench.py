@@ -63,7 +63,7 @@ BIG = {
     "zrank": "ZRANK {n}:z m:__rand_int__",
     "zscore": "ZSCORE {n}:z m:__rand_int__",
     "xadd": "XADD {n}:x * field " + VALUE,
-    "setbit": "SETBIT {n}:b __rand_int__ 1",
+    "setbit": "SETBIT {n}:b {middle} 1",
 }
 
 
