@@ -1,57 +1,80 @@
-//! A sequence of sort keys with counts: how many members stand before a key, and which one stands at an index, in O(log n). Exploded lists
+//! A sequence of keys with counts: how many members stand before a key, and which one stands at an index, in O(log n). Exploded lists
 //! (by order key) and sorted sets (by score and member) are such sequences.
 //!
 //! ```text
-//! level 2   head ────────────────────────────────▶ d ─────────────▶        n | 2 | d  -> members from d up to the next node
-//! level 1   head ─────────▶ b ───────────────────▶ d ──────▶ f ───▶        n | 1 | b  -> likewise
-//! members        a ─▶ a' ─▶ b ─▶ b' ─▶ c ─▶ c' ──▶ d ─▶ e ─▶ f ─▶ g        m | a      -> whatever the type puts there
+//! root      front: a b c      tree: top page, height, number of keys, bounds      back: x y z
+//!                                │
+//! c | top                        │    3401     2973 ...                 keys below each child
+//! p | top                        └─▶  · ──┐  m · ──┐ ...                 separators and children
+//!                                         ▼        ▼
+//! p | page                            d e f ..   m n o ..               leaves: the keys themselves
+//!
+//! tag | key       whatever the type puts there for a member, if it puts anything
 //! ```
-//! A skip list laid down as records (Pugh, *Skip lists: a probabilistic alternative to balanced trees*, 1990; the counts are his
-//! "linear list operations"). The height of a key is a hash of it, so nothing is ever balanced and a copy of the records is a copy of the
-//! list. What changes at the ends of a long list is kept in the root ([`Ends`]): the members in front of each level's first node, and the
-//! count of its last ("open") one. So a push writes its member and the root, and reads nothing.
+//! A B+ tree laid down as records of about a KiB (Comer, *The ubiquitous B-tree*, 1979), with the number of keys below each child. A search
+//! gets a page of each level by its number and never walks. The first and the last few keys lie in the root: a push or a pop changes
+//! nothing but the member's record and the root, until there are too many or none; then some keys go to the tree or come from it.
 //!
 //! ```text
-//! ends: what the root keeps      find: walks, ranks, indexes      gap: what a removal leaves behind
+//! keys: what a page holds      pages: their records      tree: changes and searches      find: walks, ranks, indexes
 //! ```
 //! Invariants:
-//! 1. a key of height h has a node at each of the levels 1 to h, and at no other;
-//! 2. at each level, the head's count and those of all nodes add up to the number of members, each count being that of the
-//!    members from its node (or the beginning) up to the next node of the level;
-//! 3. the open node of a level, if there is one, is its last node and has no record;
-//! 4. `first` and `last` are the keys of the first and the last member, cut to [`SHORT`] bytes, and no read goes beyond them: there
-//!    may lie the tombstones of any number of members that were popped.
+//! 1. `front`, the tree's leaves and `back`, one after the other, are the keys in ascending order, each of them once;
+//! 2. a child's count is the number of keys below it; its separator is above all keys before it, and not above its own;
+//! 3. no page but an empty tree's is empty, and the top one is a leaf or has two children at least;
+//! 4. no key of the tree is below its bound `low` or, cut to [`SHORT`] bytes, above `high`. Like the first and the last key they say how far
+//!    a read of members' records may go: beyond them may lie the tombstones of any number of members that were popped.
+
+use std::ops::Range;
 
 use bytes::Bytes;
-use types::slot::hash48;
 use types::txn::{Abort, HashKeyTxn, ValueId};
 
-use crate::counted::ends::{Ends, Level};
+use crate::counted::keys::Keys;
+use crate::counted::tree::{At, Tree, cut};
 use crate::elements::SortKey;
-use crate::varint;
 
-mod ends;
 mod find;
-mod gap;
+mod keys;
+mod pages;
+mod tree;
 
 /// A sequence at work: what its root keeps about it, and where its records are.
 #[derive(Debug, Clone)]
 pub(crate) struct Counted {
     value: ValueId,
     tags: Tags,
-    bits: u32,
-    ends: Ends,
+    sizes: Sizes,
+    front: Keys,
+    tree: Tree,
+    back: Keys,
 }
 
-/// First bytes of the sort keys of members and of nodes.
+/// First bytes of the sort keys of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tags {
-    pub(crate) member: u8,
-    pub(crate) node: u8,
+    /// What the type puts there for each member. `None`: nothing, the key says all.
+    pub(crate) element: Option<u8>,
+    pub(crate) page: u8,
+    pub(crate) counts: u8,
+}
+
+/// How large things get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sizes {
+    /// Bytes of keys in a leaf.
+    leaf: usize,
+    /// Children of another page.
+    children: usize,
+    /// Bytes of keys at each end, in the root.
+    end: usize,
 }
 
 /// A member: its key and what the type put there.
 pub(crate) type Member = (SortKey, Bytes);
+
+/// Is shown a member that goes, and may remove what else there is of it.
+pub(crate) type Gone<'a> = dyn FnMut(&mut dyn HashKeyTxn, &[u8]) -> Result<(), Abort> + 'a;
 
 /// One of the ends of a sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,35 +83,38 @@ pub(crate) enum End {
     Last,
 }
 
-/// Which node a key stands behind, at one level.
-#[derive(Debug, Clone)]
-enum Before {
-    /// None: the head.
-    Head,
-    /// The open one.
-    Open,
-    /// One with a record.
-    Node(SortKey, u64),
+/// Where a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Front,
+    Tree,
+    Back,
 }
 
 impl Counted {
     /// An empty sequence.
     pub(crate) fn new(value: ValueId, tags: Tags) -> Counted {
-        Counted { value, tags, bits: BITS, ends: Ends::default() }
+        Counted { value, tags, sizes: SIZES, front: Keys::default(), tree: Tree::default(), back: Keys::default() }
     }
 
-    /// The sequence whose root kept `ends` (see [`Counted::encode`]), which is read off the front of the bytes.
+    /// The sequence whose root kept what [`Counted::encode`] wrote, which is read off the front of the bytes.
     ///
     /// # Errors
     /// [`Abort::Storage`] if the bytes are no such record.
-    pub(crate) fn decode(value: ValueId, tags: Tags, ends: &mut &[u8]) -> Result<Counted, Abort> {
-        let ends = Ends::decode(ends).ok_or_else(damaged)?;
-        Ok(Counted { value, tags, bits: BITS, ends })
+    pub(crate) fn decode(value: ValueId, tags: Tags, bytes: &mut &[u8]) -> Result<Counted, Abort> {
+        let mut decoded = || Some((Keys::decode(bytes)?, Keys::decode(bytes)?, Tree::decode(bytes)?));
+        let (front, back, tree) = decoded().ok_or_else(damaged)?;
+        match (front.last(), back.first()) {
+            (Some(low), Some(high)) if low >= high => Err(damaged()),
+            _ => Ok(Counted { value, tags, sizes: SIZES, front, tree, back }),
+        }
     }
 
     /// Appends what the root has to keep.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        self.ends.encode(out);
+        self.front.encode(out);
+        self.back.encode(out);
+        self.tree.encode(out);
     }
 
     /// Where its records are.
@@ -103,189 +129,289 @@ impl Counted {
 
     /// Number of members.
     pub(crate) fn len(&self) -> u64 {
-        self.ends.len
+        self.front.len() as u64 + self.tree.len + self.back.len() as u64
     }
 
-    /// The first member's key, cut to [`SHORT`] bytes; empty if there is none.
+    /// A key that no member's is below: the first one, or something close to it, cut to [`SHORT`] bytes; empty if there is none.
     pub(crate) fn first(&self) -> &[u8] {
-        &self.ends.first
+        let low = (self.tree.len > 0).then_some(&self.tree.low[..]);
+        self.front.first().or(low).or(self.back.first()).unwrap_or_default()
     }
 
-    /// The last member's key, cut to [`SHORT`] bytes; empty if there is none.
+    /// A key that no member's, cut to [`SHORT`] bytes, is above; likewise.
     pub(crate) fn last(&self) -> &[u8] {
-        &self.ends.last
+        let high = (self.tree.len > 0).then_some(&self.tree.high[..]);
+        self.back.last().or(high).or(self.front.last()).unwrap_or_default()
     }
 
     /// Puts something else there for a member that is in the sequence.
     pub(crate) fn replace(&self, txn: &mut dyn HashKeyTxn, key: &[u8], element: Bytes) {
-        txn.put(self.value, &self.member(key), element);
+        if let Some(tag) = self.tags.element {
+            txn.put(self.value, &tagged(tag, key), element);
+        }
     }
 
     /// Adds a member that is not in the sequence.
     pub(crate) fn insert(&mut self, txn: &mut dyn HashKeyTxn, key: &[u8], element: Bytes) -> Result<(), Abort> {
-        let height = self.height(key);
-        let at_start = self.ends.is_at_start(key);
-        let at_end = self.ends.is_at_end(key);
-        // Members from where the node begins that the key stands behind up to the key, and where that is on the level below.
-        let mut distance = 0;
-        let mut below: Option<Option<SortKey>> = None;
-        for level in 1..=height.max(self.ends.levels.len()) {
-            let is_new = level > self.ends.levels.len();
-            if is_new {
-                self.ends.levels.push(Level { head: self.ends.len, ..Level::default() });
-            }
-            let before = if is_new { Before::Head } else { self.before(txn, level, key)? };
-            let count = self.count(level, &before) + 1;
-            if level > height {
-                self.set_count(txn, level, &before, count);
-                continue;
-            }
-            let from = self.begin(level, &before);
-            if at_end {
-                distance = count - 1;
-            } else if !at_start {
-                distance = self.distance(txn, level, from.clone(), below, key, distance)?;
-            }
-            self.set_count(txn, level, &before, distance);
-            self.add_node(txn, level, &before, key, count.checked_sub(distance).ok_or_else(damaged)?);
-            below = Some(from);
+        self.replace(txn, key, element);
+        self.link(txn, key)
+    }
+
+    /// Gives a member another key, which no member has.
+    pub(crate) fn change(&mut self, txn: &mut dyn HashKeyTxn, old: &[u8], new: &[u8], element: Bytes) -> Result<(), Abort> {
+        self.delete_element(txn, old);
+        self.replace(txn, new, element);
+        if self.part_of(old) != Part::Tree || self.part_of(new) != Part::Tree {
+            self.unlink(txn, old)?;
+            return self.link(txn, new);
         }
-        txn.put(self.value, &self.member(key), element);
-        self.ends.widen(key);
-        self.ends.len += 1;
+        let mut is_done = false;
+        self.edit(txn, At::Before(old), &mut |keys, index| {
+            take_one(keys, index, old)?;
+            // Where both stand on one page, that is all.
+            is_done = keys.first().is_some_and(|first| first < new) && keys.last().is_some_and(|last| new < last);
+            if is_done {
+                keys.insert(keys.below(new, false), new);
+            }
+            Ok(())
+        })?;
+        if is_done { Ok(()) } else { self.link(txn, new) }
+    }
+
+    /// Removes members, which have to be in the sequence, in order and without others between them.
+    pub(crate) fn remove(&mut self, txn: &mut dyn HashKeyTxn, keys: &[&[u8]]) -> Result<(), Abort> {
+        match keys {
+            [] => Ok(()),
+            [key] => {
+                self.delete_element(txn, key);
+                self.unlink(txn, key)
+            }
+            [first, ..] => {
+                let from = self.rank(txn, first)?;
+                let mut left = keys.iter();
+                while left.len() > 0 {
+                    let taken = self.take_at(txn, from, left.len() as u64)?;
+                    for (key, expected) in taken.iter().zip(&mut left) {
+                        if *key != **expected {
+                            return Err(damaged());
+                        }
+                        self.delete_element(txn, key);
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Removes `count` members of one end, or all if there are fewer, and shows them with their elements, the outermost first.
+    pub(crate) fn drain(
+        &mut self,
+        txn: &mut dyn HashKeyTxn,
+        end: End,
+        count: u64,
+        seen: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<(), Abort> {
+        let mut left = count.min(self.len());
+        while left > 0 {
+            let keys = self.take_outermost(txn, end, left)?;
+            left = left.checked_sub(keys.len() as u64).ok_or_else(damaged)?;
+            let count = keys.len();
+            for nth in 0..count {
+                let key = keys.get(if end == End::First { nth } else { count - 1 - nth }).ok_or_else(damaged)?;
+                seen(key, &self.element(txn, key)?);
+                self.delete_element(txn, key);
+            }
+        }
         Ok(())
     }
 
-    /// Gives a member another key, which no member has. Unless one of the two keys has nodes, which one in many has, this looks for the
-    /// place of the higher one at each level, and for that of the lower one only up to the level at which they stand behind the same node:
-    /// there and above no count changes.
-    pub(crate) fn change(&mut self, txn: &mut dyn HashKeyTxn, old: &[u8], new: &[u8], element: Bytes) -> Result<(), Abort> {
-        if self.height(old) + self.height(new) > 0 {
-            self.remove(txn, &[old])?;
-            return self.insert(txn, new, element);
-        }
-        let (low, high) = if old < new { (old, new) } else { (new, old) };
-        for level in 1..=self.ends.levels.len() {
-            let of_high = self.before(txn, level, high)?;
-            if self.begin(level, &of_high).is_none_or(|node| node[..] < *low) {
-                break;
+    /// Removes the members with these indexes, which have to be there, in no particular order.
+    pub(crate) fn remove_ranks(&mut self, txn: &mut dyn HashKeyTxn, ranks: Range<u64>, gone: &mut Gone<'_>) -> Result<(), Abort> {
+        let mut left = ranks.end.saturating_sub(ranks.start);
+        let to_end = self.len().checked_sub(ranks.end).ok_or_else(damaged)? == 0;
+        while left > 0 {
+            let keys = match ranks.start {
+                0 => self.take_outermost(txn, End::First, left)?,
+                _ if to_end => self.take_outermost(txn, End::Last, left)?,
+                rank => self.take_at(txn, rank, left)?,
+            };
+            left = left.checked_sub(keys.len() as u64).ok_or_else(damaged)?;
+            for key in keys.iter() {
+                self.delete_element(txn, key);
+                gone(txn, key)?;
             }
-            let of_low = self.before(txn, level, low)?;
-            let (from, to) = if old < new { (of_low, of_high) } else { (of_high, of_low) };
-            let less = self.count(level, &from).checked_sub(1).ok_or_else(damaged)?;
-            let more = self.count(level, &to) + 1;
-            self.set_count(txn, level, &from, less);
-            self.set_count(txn, level, &to, more);
         }
-        txn.delete(self.value, &self.member(old));
-        txn.put(self.value, &self.member(new), element);
-        self.ends.widen(new);
-        self.mend_ends(txn, old, old)
+        Ok(())
     }
 
-    /// Which node of `level` is the last one below `key`.
-    fn before(&self, txn: &mut dyn HashKeyTxn, level: usize, key: &[u8]) -> Result<Before, Abort> {
-        let at = &self.ends.levels[level - 1];
-        if at.nodes == 0 || self.ends.is_at_start(key) {
-            return Ok(Before::Head);
+    /// Takes keys from an index on out of the sequence: one in any case, and at most so many.
+    fn take_at(&mut self, txn: &mut dyn HashKeyTxn, rank: u64, most: u64) -> Result<Keys, Abort> {
+        let front = self.front.len() as u64;
+        if rank < front {
+            return take_from(&mut self.front, rank as usize, most);
         }
-        match &at.open {
-            Some((open, _)) if **open < *key => return Ok(Before::Open),
-            Some(_) if at.nodes == 1 => return Ok(Before::Head),
-            _ => {}
+        let rank = rank - front;
+        if let Some(rank) = rank.checked_sub(self.tree.len) {
+            return take_from(&mut self.back, usize::try_from(rank).map_err(|_| damaged())?, most);
         }
-        Ok(self.last_below(txn, level, key)?.map_or(Before::Head, |(node, count)| Before::Node(node, count)))
+        let mut taken = Keys::default();
+        self.edit(txn, At::Rank(rank), &mut |keys, index| {
+            taken = take_from(keys, index, most)?;
+            Ok(())
+        })?;
+        Ok(taken)
     }
 
-    fn count(&self, level: usize, before: &Before) -> u64 {
-        let level = &self.ends.levels[level - 1];
-        match before {
-            Before::Head => level.head,
-            Before::Open => level.open.as_ref().map_or(0, |(_, count)| *count),
-            Before::Node(_, count) => *count,
+    /// Takes keys at an end out of the sequence, which is not empty: one in any case, and at most so many.
+    fn take_outermost(&mut self, txn: &mut dyn HashKeyTxn, end: End, most: u64) -> Result<Keys, Abort> {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        if self.tree.len > 0 && self.outermost(end).is_empty() {
+            self.refill(txn, end, most)?;
+        }
+        let keys = match end {
+            End::First if self.front.is_empty() => &mut self.back,
+            End::First => &mut self.front,
+            End::Last if self.back.is_empty() => &mut self.front,
+            End::Last => &mut self.back,
+        };
+        let count = keys.len().min(most);
+        match (count, end) {
+            (0, _) => Err(damaged()),
+            (_, End::First) => Ok(keys.take(0..count)),
+            (_, End::Last) => Ok(keys.take(keys.len() - count..keys.len())),
         }
     }
 
-    fn set_count(&mut self, txn: &mut dyn HashKeyTxn, level: usize, before: &Before, count: u64) {
-        let at = &mut self.ends.levels[level - 1];
-        match before {
-            Before::Head => at.head = count,
-            Before::Open => {
-                if let Some(open) = &mut at.open {
-                    open.1 = count;
-                }
+    /// Moves keys from the tree, which has some, to an end that has none: more than one, and as many as are wanted if one leaf has them.
+    fn refill(&mut self, txn: &mut dyn HashKeyTxn, end: End, wanted: usize) -> Result<(), Abort> {
+        let (mut taken, room) = (Keys::default(), self.sizes.end / 2);
+        let at_end = end == End::Last;
+        self.edit(txn, if at_end { At::Last } else { At::First }, &mut |keys, _| {
+            let count = keys.within(room, at_end).max(wanted).min(keys.len());
+            taken = keys.take(if at_end { keys.len() - count..keys.len() } else { 0..count });
+            Ok(())
+        })?;
+        let (bound, innermost, outermost) = match end {
+            End::First => (&mut self.tree.low, taken.last(), &mut self.front),
+            End::Last => (&mut self.tree.high, taken.first(), &mut self.back),
+        };
+        if self.tree.len > 0 {
+            *bound = innermost.map(cut).unwrap_or_default();
+        }
+        *outermost = taken;
+        Ok(())
+    }
+
+    fn outermost(&self, end: End) -> &Keys {
+        if end == End::First { &self.front } else { &self.back }
+    }
+
+    /// Adds a key to the keys.
+    fn link(&mut self, txn: &mut dyn HashKeyTxn, key: &[u8]) -> Result<(), Abort> {
+        match self.part_of(key) {
+            Part::Tree if self.tree.is_above(key) => self.front.push(key),
+            Part::Tree if self.tree.is_below(key) => self.back.insert(0, key),
+            Part::Tree => {
+                return self.edit(txn, At::Before(key), &mut |keys, index| {
+                    keys.insert(index, key);
+                    Ok(())
+                });
             }
-            Before::Node(key, old) if *old != count => txn.put(self.value, &self.node(level, key), write_count(count)),
-            Before::Node(..) => {}
+            Part::Front => self.front.insert(self.front.below(key, false), key),
+            Part::Back => self.back.insert(self.back.below(key, false), key),
+        }
+        self.spill(txn)
+    }
+
+    /// Takes a key out of the keys.
+    fn unlink(&mut self, txn: &mut dyn HashKeyTxn, key: &[u8]) -> Result<(), Abort> {
+        match self.part_of(key) {
+            Part::Tree if self.tree.len == 0 => Err(damaged()),
+            Part::Tree => self.edit(txn, At::Before(key), &mut |keys, index| take_one(keys, index, key)),
+            Part::Front => {
+                let index = self.front.below(key, false);
+                take_one(&mut self.front, index, key)
+            }
+            Part::Back => {
+                let index = self.back.below(key, false);
+                take_one(&mut self.back, index, key)
+            }
         }
     }
 
-    /// A node behind `before`.
-    fn add_node(&mut self, txn: &mut dyn HashKeyTxn, level: usize, before: &Before, key: &[u8], count: u64) {
-        let is_last = self.ends.levels[level - 1].nodes == 0 || matches!(before, Before::Open);
-        let at = &mut self.ends.levels[level - 1];
-        at.nodes += 1;
-        if !is_last {
-            txn.put(self.value, &self.node(level, key), write_count(count));
-            return;
-        }
-        let open = (key.len() <= SHORT).then(|| (SortKey::from_slice(key), count));
-        let is_open = open.is_some();
-        if let Some((closed, count)) = std::mem::replace(&mut at.open, open) {
-            txn.put(self.value, &self.node(level, &closed), write_count(count));
-        }
-        if !is_open {
-            txn.put(self.value, &self.node(level, key), write_count(count));
+    /// Where a key is, if it is a member's.
+    fn part_of(&self, key: &[u8]) -> Part {
+        if self.front.last().is_some_and(|last| key <= last) {
+            Part::Front
+        } else if self.back.first().is_some_and(|first| key >= first) {
+            Part::Back
+        } else {
+            Part::Tree
         }
     }
 
-    /// The key of a node; `None` for the head.
-    fn begin(&self, level: usize, before: &Before) -> Option<SortKey> {
-        match before {
-            Before::Head => None,
-            Before::Open => self.ends.levels[level - 1].open.as_ref().map(|(open, _)| open.clone()),
-            Before::Node(node, _) => Some(node.clone()),
+    /// Moves the inner keys of an end that has too many to the tree.
+    fn spill(&mut self, txn: &mut dyn HashKeyTxn) -> Result<(), Abort> {
+        for end in [End::First, End::Last] {
+            let at_end = end == End::Last;
+            if self.outermost(end).size() <= self.sizes.end {
+                continue;
+            }
+            let keys = if at_end { &mut self.back } else { &mut self.front };
+            let kept = keys.within(self.sizes.end / 2, at_end);
+            let moved = keys.take(if at_end { 0..keys.len() - kept } else { kept..keys.len() });
+            let was_empty = self.tree.len == 0;
+            self.edit(txn, if at_end { At::Last } else { At::First }, &mut |keys, _| {
+                let old = std::mem::take(keys);
+                let (low, high) = if at_end { (&old, &moved) } else { (&moved, &old) };
+                keys.append(low);
+                keys.append(high);
+                Ok(())
+            })?;
+            if let (true, Some(last)) = (at_end || was_empty, moved.last()) {
+                self.tree.high = cut(last);
+            }
+            if let (true, Some(first)) = (!at_end || was_empty, moved.first()) {
+                self.tree.low = cut(first);
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_element(&self, txn: &mut dyn HashKeyTxn, key: &[u8]) {
+        if let Some(tag) = self.tags.element {
+            txn.delete(self.value, &tagged(tag, key));
         }
     }
 
-    fn height(&self, key: &[u8]) -> usize {
-        height(key, self.bits)
-    }
-
-    fn member(&self, key: &[u8]) -> SortKey {
-        joined(&[self.tags.member], key)
-    }
-
-    fn node(&self, level: usize, key: &[u8]) -> SortKey {
-        joined(&self.level_prefix(level), key)
-    }
-
-    fn level_prefix(&self, level: usize) -> [u8; 2] {
-        [self.tags.node, level as u8]
+    /// What the type put there for a member.
+    fn element(&self, txn: &mut dyn HashKeyTxn, key: &[u8]) -> Result<Bytes, Abort> {
+        let Some(tag) = self.tags.element else { return Ok(Bytes::new()) };
+        txn.get(self.value, &tagged(tag, key))?.ok_or_else(damaged)
     }
 }
 
-/// The number of levels at which a key has a node: one key in `2^bits` of a level is at the next one, too.
-fn height(key: &[u8], bits: u32) -> usize {
-    let height = (hash48(key) | 1 << 47).trailing_zeros() / bits;
-    (height as usize).min(LEVELS_MAX)
+/// Takes keys from an index on, at most so many; there is one.
+fn take_from(keys: &mut Keys, index: usize, most: u64) -> Result<Keys, Abort> {
+    let there = keys.len().checked_sub(index).filter(|&there| there > 0).ok_or_else(damaged)?;
+    let count = usize::try_from(most).map_or(there, |most| there.min(most));
+    Ok(keys.take(index..index + count))
 }
 
-fn joined(prefix: &[u8], key: &[u8]) -> SortKey {
-    let mut sort_key = SortKey::with_capacity(prefix.len() + key.len());
-    sort_key.extend_from_slice(prefix);
+/// Takes the key at an index, which has to be this one.
+fn take_one(keys: &mut Keys, index: usize, key: &[u8]) -> Result<(), Abort> {
+    if keys.get(index) != Some(key) {
+        return Err(damaged());
+    }
+    keys.take(index..index + 1);
+    Ok(())
+}
+
+fn tagged(tag: u8, key: &[u8]) -> SortKey {
+    let mut sort_key = SortKey::with_capacity(1 + key.len());
+    sort_key.push(tag);
     sort_key.extend_from_slice(key);
     sort_key
-}
-
-fn write_count(count: u64) -> Bytes {
-    let mut record = Vec::with_capacity(4);
-    varint::put(&mut record, count);
-    record.into()
-}
-
-fn read_count(mut record: &[u8]) -> Result<u64, Abort> {
-    ends::count(&mut record).filter(|_| record.is_empty()).ok_or_else(damaged)
 }
 
 #[cold]
@@ -293,12 +419,10 @@ fn damaged() -> Abort {
     Abort::Storage("a sequence's record in the store is damaged".to_owned())
 }
 
-/// See [`height`]: a search looks at some 32 nodes of each level, of which a million members have four; the highest one's counts are
-/// mostly in the root. Sixteen would be fewer nodes to look at, and a level more to search and to write for each new member.
-const BITS: u32 = 5;
-/// Levels above that of the members: 32^6 is a thousand million.
-const LEVELS_MAX: usize = 6;
-/// Longest key that the root keeps whole.
+/// A search gets a page and its counts on each level, a change writes a leaf and the counts above it: a million members of 16 bytes are
+/// three levels.
+const SIZES: Sizes = Sizes { leaf: 768, children: 384, end: 384 };
+/// Longest bound that the root keeps whole.
 const SHORT: usize = 64;
 
 #[cfg(test)]

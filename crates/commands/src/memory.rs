@@ -15,6 +15,7 @@ use types::time::UnixMs;
 use types::txn::{Abort, Call, Coprocessor, Database, HashKey, HashKeyTxn, KeyCount, Proto, Scanned, SortKeys, ValueId, Visit};
 
 /// One partition.
+#[derive(Clone)]
 pub struct Memory {
     roots: BTreeMap<Key, Root>,
     elements: BTreeMap<u64, Elements>,
@@ -29,6 +30,8 @@ pub struct Memory {
     changed: bool,
     /// Elements that walks have shown.
     visited: u64,
+    /// Elements that were asked for one by one.
+    got: u64,
 }
 
 /// The elements of one value, and whose they are: using them under another slot or database is a bug.
@@ -61,6 +64,7 @@ impl Memory {
             writable: true,
             changed: false,
             visited: 0,
+            got: 0,
         }
     }
 
@@ -124,6 +128,11 @@ impl Memory {
     /// Number of elements that walks have shown since the partition was made: what they cost.
     pub fn visited(&self) -> u64 {
         self.visited
+    }
+
+    /// Number of elements that were asked for one by one since the partition was made.
+    pub fn got(&self) -> u64 {
+        self.got
     }
 
     fn change(&mut self) {
@@ -267,6 +276,7 @@ impl HashKeyTxn for Memory {
     }
 
     fn get(&mut self, value: ValueId, sort_key: &[u8]) -> Result<Option<Bytes>, Abort> {
+        self.got += 1;
         Ok(self.elements.get(&value.id).and_then(|elements| {
             assert!(elements.owner == value, "elements of {:?} used as {value:?}", elements.owner);
             elements.by_sort_key.get(sort_key).cloned()

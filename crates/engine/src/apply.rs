@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use rocksdb::{ColumnFamily, ErrorKind, WriteBatch};
 use types::id::Decree;
+use types::root::Root;
 
 use crate::databases::Databases;
 use crate::error::{ApplyError, StorageFailure};
@@ -36,14 +37,16 @@ impl Store {
             pass.mutation(*decree, body).map_err(|source| ApplyError::Malformed { decree: *decree, source })?;
             before = *decree;
         }
-        let Done { batch, mappings, orphans, changed } = pass.finish(last);
+        let Done { batch, mappings, orphans, changed, elements } = pass.finish(last);
         let mapping_step = u64::from(!mappings.is_empty());
         self.published.changes.fetch_add(1, Ordering::AcqRel);
         self.published.mappings.fetch_add(mapping_step, Ordering::AcqRel);
-        let hidden: Vec<bool> = changed.iter().map(|(key, _)| self.rows.hide(key)).collect();
+        let hidden: Vec<bool> = changed.iter().map(|(key, _)| self.rows.hide::<Root>(key)).collect();
+        let hidden_elements: Vec<bool> = elements.iter().map(|(key, _)| self.rows.hide::<Bytes>(key)).collect();
         let written = self.db.write_opt(batch, &self.writes);
         if written.is_ok() {
             self.settle(&changed, &hidden);
+            self.settle_elements(&elements, &hidden_elements);
             for mapping in &mappings {
                 match *mapping {
                     Mapping::Mapped(physical) => self.kept.mapped(physical),
@@ -68,10 +71,22 @@ impl Store {
         let all = self.keep_writes.load(Ordering::Relaxed);
         for ((key, record), hidden) in changed.iter().zip(hidden) {
             if !*hidden {
-                self.rows.hide(key); // an earlier change of the same batch may have settled it
+                self.rows.hide::<Root>(key); // an earlier change of the same batch may have settled it
             }
             if let Some(root) = record.filter(|record| (all || *hidden) && record.len() <= RECORD_MAX).and_then(decode) {
                 self.rows.settle(key, root);
+            }
+        }
+    }
+
+    /// Shows the new elements where there were any: what nobody has read is not kept, for most of what is written is not read soon.
+    fn settle_elements(&self, changed: &[Change<'_>], hidden: &[bool]) {
+        for ((key, element), hidden) in changed.iter().zip(hidden) {
+            // An earlier change of the same batch may have settled it.
+            if (*hidden || self.rows.hide::<Bytes>(key))
+                && let Some(element) = element.filter(|element| element.len() <= RECORD_MAX)
+            {
+                self.rows.settle(key, Bytes::copy_from_slice(element));
             }
         }
     }
@@ -85,7 +100,7 @@ impl Store {
 /// Records that are copied into the rows at most; larger ones would not be kept.
 const RECORD_MAX: usize = 8 << 10;
 
-/// A root's key and its new record, `None` if it is gone.
+/// A key and its new record, `None` if it is gone.
 type Change<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// A change of the logical databases, told to the compaction filter once it is in RocksDB.
@@ -101,18 +116,20 @@ struct Done<'a> {
     mappings: Vec<Mapping>,
     orphans: Vec<(Orphan, Decree)>,
     changed: Vec<Change<'a>>,
+    elements: Vec<Change<'a>>,
 }
 
 /// One call of `apply`: the batch as it grows, and the databases after it.
 struct Pass<'a> {
     store: &'a Store,
-    elements: &'a ColumnFamily,
+    family: &'a ColumnFamily,
     expiries: &'a ColumnFamily,
     databases: &'a mut Databases,
     batch: WriteBatch,
     mappings: Vec<Mapping>,
     orphans: Vec<(Orphan, Decree)>,
     changed: Vec<Change<'a>>,
+    elements: Vec<Change<'a>>,
 }
 
 impl<'a> Pass<'a> {
@@ -120,7 +137,7 @@ impl<'a> Pass<'a> {
         let bytes: usize = mutations.iter().map(|(_, body)| body.len()).sum();
         Pass {
             store,
-            elements: store.elements(),
+            family: store.elements(),
             expiries: store.expiries(),
             databases,
             // Room for index entries and the meta record too, so that the batch rarely grows.
@@ -128,6 +145,7 @@ impl<'a> Pass<'a> {
             mappings: Vec::new(),
             orphans: Vec::new(),
             changed: Vec::new(),
+            elements: Vec::new(),
         }
     }
 
@@ -154,11 +172,13 @@ impl<'a> Pass<'a> {
             }
             Op::PutElement { key, value } => {
                 self.check_element(key)?;
-                self.batch.put_cf(self.elements, key, value);
+                self.batch.put_cf(self.family, key, value);
+                self.elements.push((key, Some(value)));
             }
             Op::DeleteElement { key } => {
                 self.check_element(key)?;
-                self.batch.delete_cf(self.elements, key);
+                self.batch.delete_cf(self.family, key);
+                self.elements.push((key, None));
             }
             Op::Map { logical, physical } => {
                 self.databases.map(logical, physical).then_some(()).ok_or("a database is mapped out of turn")?;
@@ -214,7 +234,7 @@ impl<'a> Pass<'a> {
         let mut record = Vec::with_capacity(128);
         self.databases.encode(applied, &mut record);
         self.batch.put_cf(self.store.meta(), STATE, &record);
-        Done { batch: self.batch, mappings: self.mappings, orphans: self.orphans, changed: self.changed }
+        Done { batch: self.batch, mappings: self.mappings, orphans: self.orphans, changed: self.changed, elements: self.elements }
     }
 }
 

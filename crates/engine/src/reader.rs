@@ -30,6 +30,8 @@ pub struct Reader<'a> {
     now: UnixMs,
     random: u64,
     seen: Seen,
+    /// Elements that may still be asked for one by one.
+    gets: usize,
     // Before the view, whose snapshot they read.
     iterators: Iterators<'a>,
     view: Option<View<'a>>,
@@ -52,7 +54,7 @@ struct SeenRoot {
 impl<'a> Reader<'a> {
     /// A view of `store` for one command that runs at `now`; `seed` starts its random numbers.
     pub fn new(store: &'a Store, tier: Tier, now: UnixMs, seed: u64) -> Reader<'a> {
-        Reader { store, tier, now, random: seed, seen: Seen::Nothing, iterators: Iterators::default(), view: None }
+        Reader { store, tier, now, random: seed, seen: Seen::Nothing, gets: budget(tier), iterators: Iterators::default(), view: None }
     }
 
     /// The cheap case: the first read of a command, which may be its only one.
@@ -170,10 +172,19 @@ impl HashKeyTxn for Reader<'_> {
 
     fn get(&mut self, value: ValueId, sort_key: &[u8]) -> Result<Option<Bytes>, Abort> {
         let store = self.store;
+        self.gets = self.gets.checked_sub(1).ok_or(Abort::Cold)?;
         let Some(elements) = self.elements(value)? else { return Ok(None) };
         let view = self.view()?;
-        let element = store.db.get_pinned_cf_opt(store.elements(), elements.element(sort_key), &view.options).map_err(read_failed)?;
-        Ok(element.map(|element| Bytes::copy_from_slice(&element)))
+        let key = elements.element(sort_key);
+        // First the look, then the question: what was there while nothing has changed yet is what the view shows.
+        if let Some(element) = store.rows.get(&key).filter(|_| view.is_newest(store)) {
+            return Ok(Some(element));
+        }
+        let element = store.stored_element(&key, &view.options)?;
+        if let Some(element) = &element {
+            store.rows.insert(&key, element, || view.is_newest(store));
+        }
+        Ok(element)
     }
 
     fn range(&mut self, value: ValueId, keys: &SortKeys<'_>, visit: &mut Visit<'_>) -> Result<(), Abort> {

@@ -1,4 +1,4 @@
-//! Roots that were read lately, by physical key: a look in a hash table where RocksDB would search its skip lists.
+//! Roots and elements that were read lately, by physical key: a look in a hash table where RocksDB would search its skip lists.
 //!
 //! ```text
 //!   reader:  get ── miss ──▶ RocksDB ──▶ insert, if nothing was applied since
@@ -13,13 +13,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use hashbrown::HashTable;
 use parking_lot::Mutex;
 use types::root::Root;
+use types::slot::hash48;
 
 use crate::keys::Key;
 
-/// The cached roots of one store.
+/// The cached rows of one store.
 pub(crate) struct Rows {
     shards: [Mutex<Shard>; SHARDS],
     budget: Arc<Budget>,
@@ -52,9 +54,72 @@ struct Shard {
 struct Entry {
     hash: u64,
     key: Key,
-    root: Root,
+    row: Row,
     /// Asked for since the hand came by.
     used: bool,
+}
+
+/// What may be kept.
+#[derive(Debug, Clone)]
+enum Row {
+    Root(Root),
+    Element(Bytes),
+}
+
+impl Row {
+    /// Bytes of its value.
+    fn len(&self) -> usize {
+        match self {
+            Row::Root(root) => root.value.len(),
+            Row::Element(element) => element.len(),
+        }
+    }
+}
+
+/// A kind of row. Keys of different kinds are different even where their bytes are the same.
+pub(crate) trait Kept: Clone {
+    /// The hash of a physical key of this kind.
+    fn hash(key: &[u8]) -> u64;
+    fn len(&self) -> usize;
+    fn of(row: &Row) -> Option<&Self>;
+    fn into_row(self) -> Row;
+}
+
+impl Kept for Root {
+    /// The place in a root's key is a hash already; multiplied, so that its low bits depend on all of it.
+    fn hash(key: &[u8]) -> u64 {
+        spread(key.first_chunk::<8>().map_or(0, |place| u64::from_be_bytes(*place)))
+    }
+
+    fn len(&self) -> usize {
+        self.value.len()
+    }
+
+    fn of(row: &Row) -> Option<&Root> {
+        if let Row::Root(root) = row { Some(root) } else { None }
+    }
+
+    fn into_row(self) -> Row {
+        Row::Root(self)
+    }
+}
+
+impl Kept for Bytes {
+    fn hash(key: &[u8]) -> u64 {
+        spread(hash48(key))
+    }
+
+    fn len(&self) -> usize {
+        Bytes::len(self)
+    }
+
+    fn of(row: &Row) -> Option<&Bytes> {
+        if let Row::Element(element) = row { Some(element) } else { None }
+    }
+
+    fn into_row(self) -> Row {
+        Row::Element(self)
+    }
 }
 
 impl Rows {
@@ -62,47 +127,47 @@ impl Rows {
         Rows { shards: Default::default(), budget }
     }
 
-    /// The root of `key`, if it is here.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Root> {
-        let hash = hash(key);
+    /// The row of `key`, if it is here.
+    pub(crate) fn get<R: Kept>(&self, key: &[u8]) -> Option<R> {
+        let hash = R::hash(key);
         let mut shard = self.shard(hash).lock();
-        let at = shard.find(hash, key)?;
+        let at = shard.find::<R>(hash, key)?;
         let entry = shard.entries[at as usize].as_mut()?;
         entry.used = true;
-        Some(entry.root.clone())
+        R::of(&entry.row).cloned()
     }
 
     /// Remembers what was read, if `unchanged` says that it still holds.
-    pub(crate) fn insert(&self, key: &[u8], root: &Root, unchanged: impl FnOnce() -> bool) {
-        if root.value.len() > VALUE_MAX {
+    pub(crate) fn insert<R: Kept>(&self, key: &[u8], row: &R, unchanged: impl FnOnce() -> bool) {
+        if row.len() > VALUE_MAX {
             return;
         }
-        let hash = hash(key);
+        let hash = R::hash(key);
         let mut shard = self.shard(hash).lock();
-        if unchanged() && shard.find(hash, key).is_none() {
-            self.put(&mut shard, hash, key, root.clone());
+        if unchanged() && shard.find::<R>(hash, key).is_none() {
+            self.put(&mut shard, hash, key, row.clone().into_row());
         }
     }
 
     /// Takes a key that is about to change out of sight; whether it was here.
-    pub(crate) fn hide(&self, key: &[u8]) -> bool {
-        let hash = hash(key);
+    pub(crate) fn hide<R: Kept>(&self, key: &[u8]) -> bool {
+        let hash = R::hash(key);
         let mut shard = self.shard(hash).lock();
-        let Some(entry) = shard.take(hash, key) else { return false };
+        let Some(entry) = shard.take::<R>(hash, key) else { return false };
         self.budget.used.fetch_sub(entry.weight(), Ordering::Relaxed);
         true
     }
 
-    /// Brings a key that was hidden back with its new root. Only from the one who applies.
-    pub(crate) fn settle(&self, key: &[u8], root: Root) {
-        if root.value.len() <= VALUE_MAX {
-            let hash = hash(key);
-            self.put(&mut self.shard(hash).lock(), hash, key, root);
+    /// Brings a key that was hidden back with its new row. Only from the one who applies.
+    pub(crate) fn settle<R: Kept>(&self, key: &[u8], row: R) {
+        if row.len() <= VALUE_MAX {
+            let hash = R::hash(key);
+            self.put(&mut self.shard(hash).lock(), hash, key, row.into_row());
         }
     }
 
-    fn put(&self, shard: &mut Shard, hash: u64, key: &[u8], root: Root) {
-        let entry = Entry { hash, key: Key::from_slice(key), root, used: false };
+    fn put(&self, shard: &mut Shard, hash: u64, key: &[u8], row: Row) {
+        let entry = Entry { hash, key: Key::from_slice(key), row, used: false };
         let weight = entry.weight();
         let used = self.budget.used.fetch_add(weight, Ordering::Relaxed) + weight;
         if used > self.budget.max {
@@ -126,8 +191,8 @@ impl Drop for Rows {
 }
 
 impl Shard {
-    fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
-        let is = |at: &u32| self.entries[*at as usize].as_ref().is_some_and(|entry| entry.key[..] == *key);
+    fn find<R: Kept>(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        let is = |at: &u32| self.entries[*at as usize].as_ref().is_some_and(|entry| entry.key[..] == *key && R::of(&entry.row).is_some());
         self.index.find(hash, is).copied()
     }
 
@@ -147,8 +212,8 @@ impl Shard {
         self.index.insert_unique(hash, at, |at| entries[*at as usize].as_ref().map_or(0, |entry| entry.hash));
     }
 
-    fn take(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
-        let at = self.find(hash, key)?;
+    fn take<R: Kept>(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
+        let at = self.find::<R>(hash, key)?;
         self.remove(hash, at)
     }
 
@@ -182,14 +247,13 @@ impl Shard {
 
 impl Entry {
     fn weight(&self) -> usize {
-        ENTRY_BYTES + self.key.len() + self.root.value.len()
+        ENTRY_BYTES + self.key.len() + self.row.len()
     }
 }
 
-/// The place in a root's key is a hash already; multiplied, so that its low bits depend on all of it.
-fn hash(key: &[u8]) -> u64 {
-    let place = key.first_chunk::<8>().map_or(0, |place| u64::from_be_bytes(*place));
-    let hash = place.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+/// Makes all bits depend on all bits.
+fn spread(hash: u64) -> u64 {
+    let hash = hash.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     hash ^ (hash >> 32)
 }
 
@@ -226,21 +290,21 @@ mod tests {
     #[test]
     fn a_root_is_found_until_it_is_hidden_and_again_when_it_settled() {
         let rows = rows(1 << 20);
-        assert_eq!(rows.get(&key(1)), None);
-        assert!(!rows.hide(&key(1)));
+        assert_eq!(rows.get::<Root>(&key(1)), None);
+        assert!(!rows.hide::<Root>(&key(1)));
         rows.insert(&key(1), &root("old"), || true);
-        assert_eq!(rows.get(&key(1)), Some(root("old")));
-        assert!(rows.hide(&key(1)));
-        assert_eq!(rows.get(&key(1)), None);
+        assert_eq!(rows.get::<Root>(&key(1)), Some(root("old")));
+        assert!(rows.hide::<Root>(&key(1)));
+        assert_eq!(rows.get::<Root>(&key(1)), None);
         rows.settle(&key(1), root("new"));
-        assert_eq!(rows.get(&key(1)), Some(root("new")));
+        assert_eq!(rows.get::<Root>(&key(1)), Some(root("new")));
     }
 
     #[test]
     fn what_was_read_before_a_change_is_not_put_back() {
         let rows = rows(1 << 20);
         rows.insert(&key(1), &root("stale"), || false);
-        assert_eq!(rows.get(&key(1)), None);
+        assert_eq!(rows.get::<Root>(&key(1)), None);
     }
 
     #[test]
@@ -248,11 +312,11 @@ mod tests {
         let rows = rows(200_000);
         for n in 0..20_000 {
             rows.insert(&key(n), &root("value"), || true);
-            rows.get(&key(7));
+            rows.get::<Root>(&key(7));
         }
         assert!(rows.budget.used() <= 200_000 + 8 * 400, "{}", rows.budget.used());
-        assert!(rows.get(&key(7)).is_some(), "the key that is always asked for");
-        let here = (0..20_000).filter(|n| rows.get(&key(*n)).is_some()).count();
+        assert!(rows.get::<Root>(&key(7)).is_some(), "the key that is always asked for");
+        let here = (0..20_000).filter(|n| rows.get::<Root>(&key(*n)).is_some()).count();
         assert!(here > 300, "{here}");
         let budget = Arc::clone(&rows.budget);
         drop(rows);
@@ -260,9 +324,22 @@ mod tests {
     }
 
     #[test]
+    fn roots_and_elements_do_not_meet() {
+        let rows = rows(1 << 20);
+        let element = Bytes::from("element");
+        rows.insert(&key(1), &root("root"), || true);
+        assert_eq!(rows.get::<Bytes>(&key(1)), None);
+        rows.insert(&key(1), &element, || true);
+        assert_eq!(rows.get(&key(1)), Some(root("root")));
+        assert_eq!(rows.get(&key(1)), Some(element.clone()));
+        assert!(rows.hide::<Root>(&key(1)));
+        assert_eq!(rows.get(&key(1)), Some(element));
+    }
+
+    #[test]
     fn large_values_are_left_to_rocksdb() {
         let rows = rows(1 << 20);
         rows.insert(&key(1), &root(&"x".repeat(VALUE_MAX + 1)), || true);
-        assert_eq!(rows.get(&key(1)), None);
+        assert_eq!(rows.get::<Root>(&key(1)), None);
     }
 }

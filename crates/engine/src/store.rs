@@ -15,6 +15,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
@@ -29,7 +30,7 @@ use types::txn::{Abort, Database, KeyCount};
 
 use crate::databases::Databases;
 use crate::directory;
-use crate::error::{OpenError, StorageFailure};
+use crate::error::{OpenError, StorageFailure, read_failed};
 use crate::filter::Kept;
 use crate::garbage::{Orphan, RECORDS};
 use crate::published::Published;
@@ -359,6 +360,28 @@ impl Store {
             self.rows.insert(key, root, || changes.load(Ordering::Acquire) == before);
         }
         Ok(root)
+    }
+
+    /// The applied element of a physical key: likewise.
+    pub(crate) fn read_element(&self, key: &[u8], tier: Tier) -> Result<Option<Bytes>, Abort> {
+        if let Some(element) = self.rows.get(key) {
+            return Ok(Some(element));
+        }
+        let changes = &self.published.changes;
+        let before = changes.load(Ordering::Acquire);
+        let element = self.stored_element(key, self.read_options(tier))?;
+        if let Some(element) = &element
+            && before.is_multiple_of(2)
+        {
+            self.rows.insert(key, element, || changes.load(Ordering::Acquire) == before);
+        }
+        Ok(element)
+    }
+
+    /// The element that RocksDB holds.
+    pub(crate) fn stored_element(&self, key: &[u8], options: &ReadOptions) -> Result<Option<Bytes>, Abort> {
+        let element = self.db.get_pinned_cf_opt(self.elements(), key, options).map_err(read_failed)?;
+        Ok(element.map(|element| Bytes::copy_from_slice(&element)))
     }
 
     pub(crate) fn read_options(&self, tier: Tier) -> &ReadOptions {

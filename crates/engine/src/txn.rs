@@ -9,7 +9,6 @@ use types::slot::Cursor;
 use types::time::UnixMs;
 use types::txn::{Abort, Database, HashKey, HashKeyTxn, KeyCount, Scanned, SortKeys, ValueId, Visit};
 
-use crate::error::read_failed;
 use crate::keys::{ElementKey, Key, Physical, RootKey};
 use crate::overlay::{self, Overlay};
 pub use crate::reader::Reader;
@@ -275,9 +274,7 @@ impl HashKeyTxn for Txn<'_> {
         if let Some(value) = self.overlay.element(&key) {
             return Ok(value.cloned());
         }
-        let options = self.store.read_options(self.context.tier);
-        let value = self.store.db.get_pinned_cf_opt(self.store.elements(), &key, options).map_err(read_failed)?;
-        Ok(value.map(|value| Bytes::copy_from_slice(&value)))
+        self.store.read_element(&key, self.context.tier)
     }
 
     fn range(&mut self, value: ValueId, keys: &SortKeys<'_>, visit: &mut Visit<'_>) -> Result<(), Abort> {

@@ -16,6 +16,8 @@ pub(crate) struct View<'a> {
     /// Which records are whose. Counts may be one batch older or newer than the snapshot: no command compares them with keys.
     pub(crate) databases: Databases,
     tier: Tier,
+    /// Where the store's change counter stood when the snapshot was taken; `None` if a batch was being applied.
+    changes: Option<u64>,
     snapshot: SnapshotWithThreadMode<'a, Db>,
     _reading: Reading,
 }
@@ -24,6 +26,7 @@ impl<'a> View<'a> {
     /// The newest state. `Cold` only with [`Tier::Memory`], when a database is being emptied at this moment.
     pub(crate) fn new(store: &'a Store, tier: Tier) -> Result<View<'a>, Abort> {
         let reading = store.kept.reading();
+        let before = store.published.changes.load(Ordering::Acquire);
         let (snapshot, databases) = match tier {
             Tier::Memory => unlocked(store).ok_or(Abort::Cold)?,
             Tier::Disk => {
@@ -33,7 +36,13 @@ impl<'a> View<'a> {
         };
         let mut options = read_options(tier);
         options.set_snapshot(&snapshot);
-        Ok(View { options, databases, tier, snapshot, _reading: reading })
+        let changes = Some(before).filter(|before| before.is_multiple_of(2) && store.published.changes.load(Ordering::Acquire) == *before);
+        Ok(View { options, databases, tier, changes, snapshot, _reading: reading })
+    }
+
+    /// Whether what the store holds now is what this view shows.
+    pub(crate) fn is_newest(&self, store: &Store) -> bool {
+        self.changes == Some(store.published.changes.load(Ordering::Acquire))
     }
 
     /// Options for an iterator over this state, which owns them.

@@ -129,7 +129,7 @@ impl<'a> Iterators<'a> {
     }
 }
 
-/// Elements that a walk may show where it must not take long; see [`types::txn::HashKeyTxn::range`].
+/// Elements that a walk may show, or that a command may ask for, where it must not take long; see [`types::txn::HashKeyTxn::range`].
 pub(crate) fn budget(tier: Tier) -> usize {
     match tier {
         Tier::Memory => 1024,

@@ -187,7 +187,7 @@ pub trait HashKeyTxn {
     /// One element of an exploded value.
     ///
     /// # Errors
-    /// [`Abort`].
+    /// [`Abort`]; where the disk must not be waited for, [`Abort::Cold`] after a thousand or so.
     fn get(&mut self, value: ValueId, sort_key: &[u8]) -> Result<Option<Bytes>, Abort>;
 
     /// Shows the elements of an exploded value whose sort keys lie in a range, until `visit` says that it has seen enough.

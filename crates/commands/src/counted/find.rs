@@ -2,15 +2,14 @@
 
 use std::ops::{Bound, ControlFlow, Range};
 
-use bytes::Bytes;
 use types::txn::{Abort, HashKeyTxn, SortKeys, Visit};
 
-use crate::counted::ends::{Ends, cut};
-use crate::counted::{Counted, End, Member, SHORT, damaged, joined, read_count};
+use crate::counted::tree::At;
+use crate::counted::{Counted, Member, SHORT, damaged, tagged};
 use crate::elements::{self, SortKey};
 
 impl Counted {
-    /// Shows the members between two bounds, in order or in reverse.
+    /// Shows the members between two bounds, in order or in reverse, until `visit` has seen enough.
     pub(crate) fn walk(
         &self,
         txn: &mut dyn HashKeyTxn,
@@ -19,7 +18,26 @@ impl Counted {
         reverse: bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), Abort> {
-        self.range(txn, &[self.tags.member], from, to, reverse, visit)
+        if let Some(tag) = self.tags.element {
+            return self.walk_elements(txn, tag, from, to, reverse, visit);
+        }
+        let at = match (reverse, if reverse { to } else { from }) {
+            (false, Bound::Unbounded) => At::First,
+            (true, Bound::Unbounded) => At::Last,
+            (false, Bound::Included(key)) | (true, Bound::Excluded(key)) => At::Before(key),
+            (false, Bound::Excluded(key)) | (true, Bound::Included(key)) => At::After(key),
+        };
+        let end = if reverse { from } else { to };
+        self.walk_from(txn, at, reverse, &mut |key| {
+            let inside = match (reverse, end) {
+                (_, Bound::Unbounded) => true,
+                (false, Bound::Included(end)) => *key <= *end,
+                (false, Bound::Excluded(end)) => *key < *end,
+                (true, Bound::Included(end)) => *key >= *end,
+                (true, Bound::Excluded(end)) => *key > *end,
+            };
+            if inside { visit(key, b"") } else { ControlFlow::Break(()) }
+        })
     }
 
     /// Shows the members with these indexes, which have to be there, in order or in reverse, until `visit` has seen enough.
@@ -33,232 +51,124 @@ impl Counted {
         if ranks.is_empty() {
             return Ok(());
         }
-        let behind = self.ends.len.checked_sub(ranks.end).ok_or_else(damaged)?;
-        let (start, mut skip) = match reverse {
-            false => self.locate(txn, ranks.start)?,
-            true if behind <= NEAR => (None, behind),
-            true => (Some(self.key_at(txn, ranks.end - 1)?), 0),
-        };
-        let start = start.as_ref().map_or(Bound::Unbounded, |key| Bound::Included(&key[..]));
-        let (from, to) = if reverse { (Bound::Unbounded, start) } else { (start, Bound::Unbounded) };
+        if ranks.end > self.len() {
+            return Err(damaged());
+        }
         let (mut left, mut enough) = (ranks.end - ranks.start, false);
-        self.walk(txn, from, to, reverse, &mut |key, element| {
-            if skip > 0 {
-                skip -= 1;
-                return ControlFlow::Continue(());
-            }
+        let mut show = |key: &[u8], element: &[u8]| {
             left -= 1;
             enough = visit(key, element).is_break() || left == 0;
             if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
+        };
+        match self.tags.element {
+            None => {
+                let at = At::Rank(if reverse { ranks.end } else { ranks.start });
+                self.walk_from(txn, at, reverse, &mut |key| show(key, b""))?;
+            }
+            Some(tag) if reverse => {
+                let end = self.key_at(txn, ranks.end - 1)?;
+                self.walk_elements(txn, tag, Bound::Unbounded, Bound::Included(&end), true, &mut show)?;
+            }
+            Some(tag) => {
+                let start = self.key_at(txn, ranks.start)?;
+                self.walk_elements(txn, tag, Bound::Included(&start), Bound::Unbounded, false, &mut show)?;
+            }
+        }
         if enough { Ok(()) } else { Err(damaged()) }
     }
 
     /// Number of members below `key`, which need not be one.
     pub(crate) fn rank(&self, txn: &mut dyn HashKeyTxn, key: &[u8]) -> Result<u64, Abort> {
-        let Ends { len, levels, .. } = &self.ends;
-        if self.ends.is_at_start(key) {
-            return Ok(0);
+        let front = self.front.below(key, false);
+        if front < self.front.len() || self.tree.is_above(key) {
+            return Ok(front as u64 + if self.tree.len == 0 { self.back.below(key, false) as u64 } else { 0 });
         }
-        if self.ends.is_at_end(key) {
-            return Ok(*len);
+        if self.tree.is_below(key) {
+            return Ok(front as u64 + self.tree.len + self.back.below(key, false) as u64);
         }
-        let (mut rank, mut at) = (0u64, None);
-        for (above, ends) in levels.iter().enumerate().rev() {
-            let level = above + 1;
-            if let Some((open, count)) = &ends.open
-                && **open <= *key
-            {
-                rank = len.checked_sub(*count).ok_or_else(damaged)?;
-                at = Some(open.clone());
-                continue;
-            }
-            let mut pending = if at.is_none() { ends.head } else { 0 };
-            self.nodes(txn, level, at.clone(), Some(key), &mut |node, count| {
-                rank = rank.saturating_add(pending);
-                pending = count;
-                step_to(&mut at, node);
-                ControlFlow::Continue(())
-            })?;
-        }
-        let from = at.as_ref().map_or(Bound::Unbounded, |at| Bound::Included(&at[..]));
-        self.walk(txn, from, Bound::Excluded(key), false, &mut |_, _| {
-            rank = rank.saturating_add(1);
-            ControlFlow::Continue(())
-        })?;
-        Ok(rank)
+        Ok(front as u64 + self.rank_in_tree(txn, key)?)
     }
 
     /// The member with `index` members below it.
     pub(crate) fn select(&self, txn: &mut dyn HashKeyTxn, index: u64) -> Result<Option<Member>, Abort> {
-        let Some(behind) = self.ends.len.checked_sub(index).filter(|&behind| behind > 0) else { return Ok(None) };
-        let mut found = None;
-        // Close to the end it is quicker to count back.
-        self.walk_ranks(txn, index..index + 1, behind <= NEAR, &mut |key, element| {
-            found = Some((SortKey::from_slice(key), Bytes::copy_from_slice(element)));
-            ControlFlow::Break(())
-        })?;
-        Ok(found)
+        if index >= self.len() {
+            return Ok(None);
+        }
+        let key = self.key_at(txn, index)?;
+        let element = self.element(txn, &key)?;
+        Ok(Some((key, element)))
     }
 
     /// The key of the member with `index` members below it, which has to be there.
     pub(super) fn key_at(&self, txn: &mut dyn HashKeyTxn, index: u64) -> Result<SortKey, Abort> {
-        Ok(self.select(txn, index)?.ok_or_else(damaged)?.0)
-    }
-
-    /// What the root keeps of the key of the first or the last member, found where the ends say that they are. There has to be one.
-    pub(super) fn outermost(&self, txn: &mut dyn HashKeyTxn, end: End) -> Result<SortKey, Abort> {
         let mut found = None;
-        self.walk(txn, Bound::Unbounded, Bound::Unbounded, end == End::Last, &mut |key, _| {
-            found = Some(cut(key));
+        self.walk_from(txn, At::Rank(index), false, &mut |key| {
+            found = Some(SortKey::from_slice(key));
             ControlFlow::Break(())
         })?;
         found.ok_or_else(damaged)
     }
 
-    /// The last node with a record below `key`, and its count.
-    pub(super) fn last_below(&self, txn: &mut dyn HashKeyTxn, level: usize, key: &[u8]) -> Result<Option<(SortKey, u64)>, Abort> {
-        let mut found = None;
-        self.range(txn, &self.level_prefix(level), Bound::Unbounded, Bound::Excluded(key), true, &mut |node, record| {
-            found = Some(read_count(record).map(|count| (SortKey::from_slice(node), count)));
-            ControlFlow::Break(())
-        })?;
-        found.transpose()
-    }
-
-    /// Members from the node `from` of a level up to `key`, given where the node before `key` begins on the level below and how many
-    /// members it is from there.
-    pub(super) fn distance(
+    /// Shows the keys from a place on, upwards or downwards, until `visit` has seen enough.
+    fn walk_from(
         &self,
         txn: &mut dyn HashKeyTxn,
-        level: usize,
-        from: Option<SortKey>,
-        below: Option<Option<SortKey>>,
-        key: &[u8],
-        distance: u64,
-    ) -> Result<u64, Abort> {
-        let Some(until) = below else {
-            let mut members = 0;
-            let from = from.as_ref().map_or(Bound::Unbounded, |from| Bound::Included(&from[..]));
-            self.walk(txn, from, Bound::Excluded(key), false, &mut |_, _| {
-                members += 1;
-                ControlFlow::Continue(())
-            })?;
-            return Ok(members);
-        };
-        if from == until {
-            return Ok(distance);
-        }
-        // The level below has its new node already, which changed no count of those in front of `until`.
-        let lower = level - 1;
-        let mut total = if from.is_none() { self.ends.levels[lower - 1].head } else { 0 };
-        self.nodes(txn, lower, from, until.as_deref(), &mut |node, count| {
-            if until.as_deref() == Some(node) {
-                return ControlFlow::Break(());
-            }
-            total = total.saturating_add(count);
-            ControlFlow::Continue(())
-        })?;
-        Ok(total.saturating_add(distance))
-    }
-
-    /// Where a member at or before the one at `index` is (`None`: at the beginning), and how many members lie between.
-    fn locate(&self, txn: &mut dyn HashKeyTxn, index: u64) -> Result<(Option<SortKey>, u64), Abort> {
-        let (mut at, mut left) = (None, index);
-        if index <= NEAR {
-            return Ok((at, left));
-        }
-        for (above, ends) in self.ends.levels.iter().enumerate().rev() {
-            let level = above + 1;
-            if let Some((open, count)) = &ends.open {
-                let before = self.ends.len.checked_sub(*count).ok_or_else(damaged)?;
-                if index >= before {
-                    (at, left) = (Some(open.clone()), index - before);
-                    continue;
-                }
-            }
-            let mut current = at.is_none().then_some(ends.head);
-            if current.is_some_and(|passed| left < passed) {
-                continue;
-            }
-            self.nodes(txn, level, at.clone(), None, &mut |node, count| {
-                if let Some(passed) = current {
-                    if left < passed {
-                        return ControlFlow::Break(());
-                    }
-                    left -= passed;
-                }
-                step_to(&mut at, node);
-                current = Some(count);
-                ControlFlow::Continue(())
-            })?;
-        }
-        Ok((at, left))
-    }
-
-    /// Shows the nodes of a level from one (or the beginning) through `to` (or the end), the open one included.
-    fn nodes(
-        &self,
-        txn: &mut dyn HashKeyTxn,
-        level: usize,
-        from: Option<SortKey>,
-        to: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], u64) -> ControlFlow<()>,
+        at: At<'_>,
+        reverse: bool,
+        visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), Abort> {
-        let at = &self.ends.levels[level - 1];
-        let mut enough = false;
-        let mut outcome = Ok(());
-        let is_open = |key: &Option<SortKey>| at.open.as_ref().is_some_and(|(open, _)| key.as_ref() == Some(open));
-        if !is_open(&from) && at.nodes > u64::from(at.open.is_some()) {
-            let from = from.as_ref().map_or(Bound::Unbounded, |from| Bound::Included(&from[..]));
-            let to = to.map_or(Bound::Unbounded, Bound::Included);
-            self.range(txn, &self.level_prefix(level), from, to, false, &mut |node, record| match read_count(record) {
-                Ok(count) => {
-                    let seen = visit(node, count);
-                    enough = seen.is_break();
-                    seen
-                }
-                Err(abort) => {
-                    outcome = Err(abort);
-                    ControlFlow::Break(())
-                }
-            })?;
+        let (front, tree) = (self.front.len() as u64, self.tree.len);
+        // Where the place is in the tree and in what is behind it.
+        let (in_tree, in_back) = match at {
+            At::Rank(rank) => (At::Rank(rank.saturating_sub(front)), At::Rank(rank.saturating_sub(front + tree))),
+            at => (at, at),
+        };
+        // A place outside of the tree is not looked for there.
+        let passes_tree = match in_tree {
+            At::Before(key) | At::After(key) if reverse => !self.tree.is_above(key),
+            At::Before(key) | At::After(key) => !self.tree.is_below(key),
+            At::Rank(rank) if reverse => rank > 0,
+            At::Rank(rank) => rank < tree,
+            At::First | At::Last => true,
+        };
+        let (outer, outer_at, inner, inner_at) =
+            if reverse { (&self.back, in_back, &self.front, at) } else { (&self.front, at, &self.back, in_back) };
+        if outer.walk(outer.index_at(outer_at), reverse, visit).is_break() {
+            return Ok(());
         }
-        outcome?;
-        if let Some((open, count)) = &at.open
-            && !enough
-            && to.is_none_or(|to| **open <= *to)
-        {
-            let _ = visit(open, *count);
+        if passes_tree && self.walk_tree(txn, in_tree, reverse, visit)?.is_break() {
+            return Ok(());
         }
+        let _ = inner.walk(inner.index_at(inner_at), reverse, visit);
         Ok(())
     }
 
-    /// Shows the records whose sort keys are `prefix` and a key that lies between two bounds and not outside of the ends.
-    fn range(
+    /// Shows members between two bounds with their elements. No read goes beyond the ends.
+    fn walk_elements(
         &self,
         txn: &mut dyn HashKeyTxn,
-        prefix: &[u8],
+        tag: u8,
         from: Bound<&[u8]>,
         to: Bound<&[u8]>,
         reverse: bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), Abort> {
-        let Ends { len, first, last, .. } = &self.ends;
-        if *len == 0 {
+        if self.len() == 0 {
             return Ok(());
         }
+        let (first, last) = (self.first(), self.last());
+        let with_tag = |key: &[u8]| tagged(tag, key);
         let from = match from {
-            Bound::Included(key) | Bound::Excluded(key) if *key >= first[..] => from,
-            _ => Bound::Included(&first[..]),
+            Bound::Included(key) | Bound::Excluded(key) if *key >= *first => from,
+            _ => Bound::Included(first),
         };
-        let from = from.map(|key| joined(prefix, key));
+        let from = from.map(with_tag);
         let to = match to {
-            Bound::Included(key) | Bound::Excluded(key) if !self.ends.is_at_end(key) => to.map(|key| joined(prefix, key)),
+            Bound::Included(key) | Bound::Excluded(key) if key[..key.len().min(SHORT)] <= *last => to.map(with_tag),
             _ => {
-                let last_key = joined(prefix, last);
+                let last_key = with_tag(last);
                 match elements::after_prefix(&last_key) {
-                    Some(after) if last.len() == SHORT => Bound::Excluded(after),
+                    Some(after) if last.len() >= SHORT => Bound::Excluded(after),
                     _ => Bound::Included(last_key),
                 }
             }
@@ -267,15 +177,6 @@ impl Counted {
         if keys.is_empty() {
             return Ok(());
         }
-        txn.range(self.value, &keys, &mut |sort_key, element| visit(&sort_key[prefix.len()..], element))
+        txn.range(self.value, &keys, &mut |sort_key, element| visit(&sort_key[1..], element))
     }
 }
-
-fn step_to(at: &mut Option<SortKey>, node: &[u8]) {
-    let at = at.get_or_insert_default();
-    at.clear();
-    at.extend_from_slice(node);
-}
-
-/// So many members from an end are counted one by one: in less time than a search takes.
-const NEAR: u64 = 32;

@@ -1,20 +1,22 @@
-//! Sequences against a plain ordered set, with so many levels that few keys need all of them.
+//! Sequences against a plain ordered set, with pages so small that few keys need several levels of them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
-use std::ops::{Bound, ControlFlow, Range};
+use std::ops::{Bound, ControlFlow, Range, RangeBounds};
 
 use proptest::prelude::*;
 use types::root::{Kind, Root};
 use types::txn::{Database, HashKey};
 
 use super::check::check;
+use super::pages::sort_key;
 use super::*;
-use crate::elements::STEP;
 use crate::memory::Memory;
 use crate::testing::NOW;
 
-const TAGS: Tags = Tags { member: b'm', node: b'n' };
+const WITH_ELEMENTS: Tags = Tags { element: Some(b'm'), page: b'p', counts: b'c' };
+const KEYS_ALONE: Tags = Tags { element: None, ..WITH_ELEMENTS };
+const SMALL: Sizes = Sizes { leaf: 24, children: 4, end: 16 };
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -26,11 +28,11 @@ enum Step {
     RemoveRanks(usize, usize),
     Pop(End, usize),
     Walk(usize, usize, bool),
-    /// Encodes the ends and reads them again, as the next command does.
+    /// Encodes what the root keeps and reads it again, as the next command does.
     Reload,
 }
 
-/// Short keys are kept whole in the root, long ones are not. Of eight long ones all begin with the same bytes, longer than what is kept.
+/// Short keys are kept whole in bounds, long ones are not. Of eight long ones all begin with the same bytes, longer than what is kept.
 fn key(number: u16, long: bool) -> Vec<u8> {
     let mut key = number.to_be_bytes().to_vec();
     if long {
@@ -55,11 +57,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn begin(memory: &mut Memory, bits: u32) -> Counted {
+fn begin(memory: &mut Memory, tags: Tags, sizes: Sizes) -> Counted {
     let name = HashKey::new(Database(0), b"k");
     let value = ValueId::of(&name, memory.next_id());
     memory.put_root(&name, Root { id: value.id, ..Root::inline(Kind::List, Bytes::new()) }).unwrap();
-    Counted { bits, ..Counted::new(value, TAGS) }
+    Counted { sizes, ..Counted::new(value, tags) }
 }
 
 /// The place of a key in the model, or where it would be.
@@ -80,13 +82,16 @@ fn remove_ranks(counted: &mut Counted, memory: &mut Memory, ranks: Range<usize>)
 }
 
 fn drain(counted: &mut Counted, memory: &mut Memory, end: End, count: usize) -> Vec<Vec<u8>> {
-    let mut popped = Vec::new();
+    let (mut popped, mut elements) = (Vec::new(), Vec::new());
     counted
         .drain(memory, end, count as u64, &mut |key, element| {
-            assert_eq!(key, element, "each member's element is its key");
             popped.push(key.to_vec());
+            elements.push(element.to_vec());
         })
         .unwrap();
+    if counted.tags == WITH_ELEMENTS {
+        assert_eq!(popped, elements, "each member's element is its key");
+    }
     popped
 }
 
@@ -101,6 +106,30 @@ fn walk_ranks(counted: &Counted, memory: &mut Memory, ranks: Range<usize>, rever
     seen
 }
 
+/// Walks between two members, with and without them, and between what lies beside them.
+fn check_bounds(counted: &Counted, memory: &mut Memory, model: &[Vec<u8>], ranks: Range<usize>, reverse: bool) {
+    let (Some(low), Some(high)) = (model.get(ranks.start), model.get(ranks.end)) else { return };
+    let beside = |key: &Vec<u8>| [&key[..], b"\0"].concat();
+    let (beside_low, beside_high) = (beside(low), beside(high));
+    for from in [Bound::Unbounded, Bound::Included(low), Bound::Excluded(low), Bound::Included(&beside_low)] {
+        for to in [Bound::Unbounded, Bound::Included(high), Bound::Excluded(high), Bound::Excluded(&beside_high)] {
+            let mut expected: Vec<&Vec<u8>> = model.iter().filter(|key| RangeBounds::<Vec<u8>>::contains(&(from, to), *key)).collect();
+            if reverse {
+                expected.reverse();
+            }
+            let mut seen = Vec::new();
+            let (from, to) = (from.map(|key| &key[..]), to.map(|key| &key[..]));
+            counted
+                .walk(memory, from, to, reverse, &mut |key, _| {
+                    seen.push(key.to_vec());
+                    ControlFlow::Continue(())
+                })
+                .unwrap();
+            assert_eq!(seen.iter().collect::<Vec<_>>(), expected, "{from:?} {to:?}");
+        }
+    }
+}
+
 /// Ranks and members of all indexes are those of the model.
 fn check_searches(counted: &Counted, memory: &mut Memory, model: &[Vec<u8>]) {
     for (index, key) in model.iter().enumerate() {
@@ -111,9 +140,9 @@ fn check_searches(counted: &Counted, memory: &mut Memory, model: &[Vec<u8>]) {
     assert_eq!(counted.select(memory, model.len() as u64).unwrap(), None);
 }
 
-fn run(steps: &[Step], bits: u32) {
+fn run(steps: &[Step], tags: Tags, sizes: Sizes) {
     let mut memory = Memory::new(NOW);
-    let mut counted = begin(&mut memory, bits);
+    let mut counted = begin(&mut memory, tags, sizes);
     let mut model: Vec<Vec<u8>> = Vec::new();
     for step in steps {
         match step {
@@ -161,14 +190,15 @@ fn run(steps: &[Step], bits: u32) {
                 if *reverse {
                     expected.reverse();
                 }
-                assert_eq!(walk_ranks(&counted, &mut memory, ranks, *reverse), expected);
+                assert_eq!(walk_ranks(&counted, &mut memory, ranks.clone(), *reverse), expected);
+                check_bounds(&counted, &mut memory, &model, ranks, *reverse);
             }
             Step::Reload => {
                 let mut bytes = Vec::new();
                 counted.encode(&mut bytes);
                 bytes.push(7);
                 let mut rest = &bytes[..];
-                counted = Counted { bits, ..Counted::decode(counted.value, TAGS, &mut rest).unwrap() };
+                counted = Counted { sizes, ..Counted::decode(counted.value, tags, &mut rest).unwrap() };
                 assert_eq!(rest, [7]);
             }
         }
@@ -182,15 +212,18 @@ fn run(steps: &[Step], bits: u32) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
-    fn a_sequence_is_an_ordered_set(steps in proptest::collection::vec(step(), 1..120), bits in 1..3u32) {
-        run(&steps, bits);
+    fn a_sequence_is_an_ordered_set(
+        steps in proptest::collection::vec(step(), 1..160), with_elements in any::<bool>(), leaf in 10..60usize, end in 4..40usize,
+    ) {
+        let tags = if with_elements { WITH_ELEMENTS } else { KEYS_ALONE };
+        run(&steps, tags, Sizes { leaf, end, ..SMALL });
     }
 }
 
-fn long_sequence(memory: &mut Memory, count: u32) -> Counted {
-    let mut counted = begin(memory, BITS);
+fn long_sequence(memory: &mut Memory, tags: Tags, count: u32) -> Counted {
+    let mut counted = begin(memory, tags, SIZES);
     for number in 0..count {
         let key = number.to_be_bytes();
         counted.insert(memory, &key, Bytes::copy_from_slice(&key)).unwrap();
@@ -198,93 +231,116 @@ fn long_sequence(memory: &mut Memory, count: u32) -> Counted {
     counted
 }
 
-/// What a long list costs, counted in records that are looked at or written, by the width that is used.
-#[test]
-fn a_long_sequence_is_counted_in_few_steps() {
-    let mut memory = Memory::new(NOW);
-    let count = 100_000u32;
-    let mut counted = long_sequence(&mut memory, count);
-    let nodes = memory.elements() - count as usize;
-    assert!((count as usize / 40..count as usize / 25).contains(&nodes), "{nodes} nodes");
-    for number in [0, 1, 31, 32, 33, 50_000, 77_777, count - 34, count - 1] {
-        assert_eq!(counted.rank(&mut memory, &number.to_be_bytes()).unwrap(), u64::from(number));
-        assert_eq!(counted.select(&mut memory, u64::from(number)).unwrap().unwrap().0[..], number.to_be_bytes());
-    }
-    let visited = memory.visited();
-    for number in (0..count).step_by(100) {
-        counted.rank(&mut memory, &number.to_be_bytes()).unwrap();
-    }
-    // Some 32 on each of three levels, members included, and half of the three nodes on the level above.
-    let each = (memory.visited() - visited) / 1000;
-    assert!((50..110).contains(&each), "a rank looks at {each} records");
-    let visited = memory.visited();
-    for number in (0..count).step_by(100) {
-        counted.select(&mut memory, u64::from(number)).unwrap();
-    }
-    let each = (memory.visited() - visited) / 1000;
-    assert!((50..110).contains(&each), "an index looks at {each} records");
-    // A push at either end needs no look at the sequence.
-    let mut blind = Memory::new(NOW);
-    let mut same = begin(&mut blind, BITS);
-    same.ends = counted.ends.clone();
-    same.insert(&mut blind, &count.to_be_bytes(), Bytes::new()).unwrap();
-    counted.insert(&mut memory, &count.to_be_bytes(), Bytes::new()).unwrap();
-    assert_eq!(same.ends, counted.ends);
-}
-
-/// Records that are not as before, and records looked at.
+/// The records that are not as before, and how many were asked for.
 fn cost(counted: &mut Counted, memory: &mut Memory, change: impl FnOnce(&mut Counted, &mut Memory)) -> (usize, u64) {
-    let (before, visited) = (memory.elements_of(counted.value), memory.visited());
+    let (before, got, visited) = (memory.elements_of(counted.value), memory.got(), memory.visited());
     change(counted, memory);
-    let (after, visited) = (memory.elements_of(counted.value), memory.visited() - visited);
+    assert_eq!(memory.visited(), visited, "nothing is walked");
+    let (after, got) = (memory.elements_of(counted.value), memory.got() - got);
     let (before, after): (BTreeSet<_>, BTreeSet<_>) = (before.into_iter().collect(), after.into_iter().collect());
     let mut changed: Vec<&Vec<u8>> = before.symmetric_difference(&after).map(|(key, _)| key).collect();
     changed.dedup();
-    (changed.len(), visited)
+    (changed.len(), got)
 }
 
 #[test]
-fn a_change_writes_few_records() {
+fn a_long_sequence_costs_few_records() {
     let mut memory = Memory::new(NOW);
-    let mut counted = long_sequence(&mut memory, 40_000);
-    let levels = counted.ends.levels.len();
-    assert!((3..=4).contains(&levels), "{levels} levels");
-    let flat =
-        |number: u32| (0..).map(|last: u8| [&number.to_be_bytes()[..], &[last]].concat()).find(|key| height(key, BITS) == 0).unwrap();
-    let (near, far) = (flat(20_000), flat(5));
-    // The member, and a count of each level, for each of which there is one search.
-    let new = cost(&mut counted, &mut memory, |counted, memory| counted.insert(memory, &near, Bytes::new()).unwrap());
-    assert!(new.0 <= 1 + levels && new.1 <= levels as u64, "{new:?}");
-    // To another place behind the same node: the two members, after one search.
-    let beside = [&near[..], b"\x01"].concat();
-    assert_eq!(height(&beside, BITS), 0, "the key is made for this");
-    let moved = cost(&mut counted, &mut memory, |counted, memory| counted.change(memory, &near, &beside, Bytes::new()).unwrap());
-    assert_eq!(moved, (2, 1));
-    // Far away: two counts of each level at most.
-    let moved = cost(&mut counted, &mut memory, |counted, memory| counted.change(memory, &beside, &far, Bytes::new()).unwrap());
-    assert!(moved.0 <= 2 + 2 * levels && moved.1 <= 2 * levels as u64, "{moved:?}");
-    let removed = cost(&mut counted, &mut memory, |counted, memory| counted.remove(memory, &[&far]).unwrap());
-    assert!(removed.0 <= 1 + levels && removed.1 <= levels as u64, "{removed:?}");
-    // However many go at once.
-    let nodes = |range: Range<u32>| range.map(|number| height(&number.to_be_bytes(), BITS)).sum::<usize>();
-    let many = cost(&mut counted, &mut memory, |counted, memory| {
-        remove_ranks(counted, memory, 10_000..13_000);
+    let mut counted = long_sequence(&mut memory, KEYS_ALONE, 100_000);
+    check(&counted, &memory, &(0..100_000u32).map(u32::to_be_bytes).collect::<Vec<_>>());
+    assert_eq!(counted.tree.height, 2);
+    // A leaf takes 128 keys of six bytes; what comes in order fills pages.
+    let pages = memory.elements();
+    assert!((100_000 / 128..100_000 / 105).contains(&pages), "{pages} records");
+    // Two records of each of the two levels above, and a leaf.
+    for number in [500, 50_000, 77_777, 99_000u32] {
+        let searched = cost(&mut counted, &mut memory, |counted, memory| {
+            assert_eq!(counted.rank(memory, &number.to_be_bytes()).unwrap(), u64::from(number));
+            assert_eq!(counted.select(memory, u64::from(number)).unwrap().unwrap().0[..], number.to_be_bytes());
+        });
+        assert_eq!(searched, (0, 2 * 5));
+    }
+    let key = |number: u32| [&number.to_be_bytes()[..], b"x"].concat();
+    let new = cost(&mut counted, &mut memory, |counted, memory| counted.insert(memory, &key(50_000), Bytes::new()).unwrap());
+    assert_eq!(new, (3, 5), "a leaf and the counts above it");
+    counted.insert(&mut memory, &key(50_001), Bytes::new()).unwrap();
+    let moved = cost(&mut counted, &mut memory, |counted, memory| {
+        counted.change(memory, &key(50_000), &key(50_002), Bytes::new()).unwrap();
     });
-    assert!(many.0 <= 3000 + nodes(10_000..13_000) + levels, "{many:?}");
-    // Each is looked at once, those after which a step ends once more; and there is a search for the first.
-    assert!(many.1 <= 3000 + 3000 / STEP as u64 + 1 + 400, "{many:?}");
-    let numbers = (0..10_000u32).chain(13_000..40_000).map(u32::to_be_bytes);
-    check(&counted, &memory, &numbers.collect::<Vec<_>>());
+    assert_eq!(moved, (1, 5), "on one page");
+    let moved = cost(&mut counted, &mut memory, |counted, memory| {
+        counted.change(memory, &key(50_002), &key(20_000), Bytes::new()).unwrap();
+    });
+    assert!(moved.0 <= 7 && moved.1 <= 10 + 1, "{moved:?}");
+    let removed = cost(&mut counted, &mut memory, |counted, memory| counted.remove(memory, &[&key(50_001)]).unwrap());
+    assert!(removed.0 <= 3 && removed.1 <= 5, "{removed:?}");
+    // However many go at once: each leaf is looked at once.
+    let many = cost(&mut counted, &mut memory, |counted, memory| {
+        assert_eq!(remove_ranks(counted, memory, 10_000..13_000).len(), 3000);
+    });
+    assert!(many.0 <= 3000 / 105 + 5 && many.1 <= (3000 / 105 + 2) * 6, "{many:?}");
+}
+
+#[test]
+fn pushes_and_pops_seldom_touch_the_tree() {
+    let mut memory = Memory::new(NOW);
+    let mut counted = long_sequence(&mut memory, WITH_ELEMENTS, 10_000);
+    // As a queue: one comes, one goes.
+    let got = memory.got();
+    for number in 10_000..20_000u32 {
+        counted.insert(&mut memory, &number.to_be_bytes(), Bytes::copy_from_slice(&number.to_be_bytes())).unwrap();
+        assert_eq!(drain(&mut counted, &mut memory, End::First, 1), [(number - 10_000).to_be_bytes()]);
+    }
+    let each = (memory.got() - got) as f64 / 10_000.0;
+    assert!(each < 1.5, "{each} records for a push and a pop, one of which is the element");
+    check(&counted, &memory, &(10_000..20_000u32).map(u32::to_be_bytes).collect::<Vec<_>>());
+    // As a stack, up and down across the end's bounds.
+    let got = memory.got();
+    for _ in 0..100 {
+        for number in 20_000..20_050u32 {
+            counted.insert(&mut memory, &number.to_be_bytes(), Bytes::copy_from_slice(&number.to_be_bytes())).unwrap();
+        }
+        assert_eq!(drain(&mut counted, &mut memory, End::Last, 50).len(), 50);
+    }
+    let each = (memory.got() - got) as f64 / 5000.0;
+    assert!(each < 1.5, "{each}");
+}
+
+#[test]
+fn keys_that_come_in_order_fill_pages_and_keys_that_go_empty_them() {
+    for order in [|at: u32| at, |at: u32| 29_999 - at, |at: u32| at * 7919 % 30_000] {
+        let mut memory = Memory::new(NOW);
+        let mut counted = begin(&mut memory, KEYS_ALONE, Sizes { leaf: 60, children: 8, end: 20 });
+        for at in 0..30_000 {
+            counted.insert(&mut memory, &order(at).to_be_bytes(), Bytes::new()).unwrap();
+        }
+        let full = memory.elements();
+        check(&counted, &memory, &(0..30_000u32).map(u32::to_be_bytes).collect::<Vec<_>>());
+        // All but a hundred go, in another order: pages that are nearly empty become one.
+        for at in 0..29_900u32 {
+            counted.remove(&mut memory, &[&(at * 7907 % 30_000).to_be_bytes()]).unwrap();
+        }
+        let mut left: Vec<[u8; 4]> = (29_900..30_000u32).map(|at| (at * 7907 % 30_000).to_be_bytes()).collect();
+        left.sort();
+        check(&counted, &memory, &left);
+        assert!(memory.elements() < 70, "{} of {full} records for a hundred keys", memory.elements());
+        for key in &left {
+            counted.remove(&mut memory, &[key]).unwrap();
+        }
+        check::<[u8; 4]>(&counted, &memory, &[]);
+    }
 }
 
 #[test]
 fn as_many_as_are_wanted_go_at_once_from_wherever() {
     for (ranks, left) in [(0..700, 700..2000), (1300..2000, 0..1300), (0..2000, 0..0), (0..1999, 1999..2000), (1..2000, 0..1)] {
-        let mut memory = Memory::new(NOW);
-        let mut counted = long_sequence(&mut memory, 2000);
-        let gone = remove_ranks(&mut counted, &mut memory, ranks.clone());
-        assert_eq!(gone, ranks.map(|number| (number as u32).to_be_bytes().to_vec()).collect::<Vec<_>>());
-        check(&counted, &memory, &left.map(u32::to_be_bytes).collect::<Vec<_>>());
+        for tags in [WITH_ELEMENTS, KEYS_ALONE] {
+            let mut memory = Memory::new(NOW);
+            let mut counted = long_sequence(&mut memory, tags, 2000);
+            let gone = remove_ranks(&mut counted, &mut memory, ranks.clone());
+            assert_eq!(gone, ranks.clone().map(|number| (number as u32).to_be_bytes().to_vec()).collect::<Vec<_>>());
+            check(&counted, &memory, &left.clone().map(u32::to_be_bytes).collect::<Vec<_>>());
+        }
     }
 }
 
@@ -295,64 +351,63 @@ fn what_was_popped_is_not_looked_at() {
     for long in [false, true] {
         let numbered = |number: u16| key(8 * number, long);
         let mut memory = Memory::new(NOW);
-        let mut counted = begin(&mut memory, 2);
+        let mut counted = begin(&mut memory, WITH_ELEMENTS, SMALL);
         for number in 0..600 {
             let key = numbered(number);
             counted.insert(&mut memory, &key, Bytes::from(key.clone())).unwrap();
         }
-        // By each of the ways in which members go.
         drain(&mut counted, &mut memory, End::First, 100);
         drain(&mut counted, &mut memory, End::Last, 100);
         remove_ranks(&mut counted, &mut memory, 0..50);
         remove_ranks(&mut counted, &mut memory, 300..350);
-        counted.remove(&mut memory, &[&numbered(150), &numbered(151)]).unwrap();
-        counted.remove(&mut memory, &[&numbered(449)]).unwrap();
-        counted.change(&mut memory, &numbered(152), &key(8 * 300 + 1, long), Bytes::from(key(8 * 300 + 1, long))).unwrap();
-        counted.change(&mut memory, &numbered(448), &key(8 * 300 + 2, long), Bytes::from(key(8 * 300 + 2, long))).unwrap();
-        let mut model: Vec<Vec<u8>> = (153..448).map(numbered).collect();
-        model.extend([key(8 * 300 + 1, long), key(8 * 300 + 2, long)]);
-        model.sort();
+        let mut model: Vec<Vec<u8>> = (150..450).map(numbered).collect();
         check(&counted, &memory, &model);
-        let poison = Bytes::from_static(b"\xff");
-        for number in (0..153).chain(448..600) {
-            memory.put(counted.value, &counted.member(&numbered(number)), poison.clone());
-            for level in 1..=LEVELS_MAX {
-                memory.put(counted.value, &counted.node(level, &numbered(number)), poison.clone());
-            }
+        // What comes from the tree next was not popped yet, so a few of the last to go may lie within the bounds.
+        for number in (0..140).chain(460..600) {
+            memory.put(counted.value, &tagged(b'm', &numbered(number)), Bytes::from_static(b"\xff"));
         }
         check_searches(&counted, &mut memory, &model);
         for reverse in [false, true] {
-            assert_eq!(walk_ranks(&counted, &mut memory, 0..model.len(), reverse).len(), model.len());
+            assert_eq!(
+                walk_ranks(&counted, &mut memory, 0..model.len(), reverse),
+                if reverse { model.iter().rev().cloned().collect::<Vec<_>>() } else { model.clone() }
+            );
         }
-        assert_eq!(counted.rank(&mut memory, &numbered(10)).unwrap(), 0);
-        assert_eq!(counted.rank(&mut memory, &numbered(590)).unwrap(), model.len() as u64);
+        let visited = memory.visited();
         let mut seen = 0;
-        let (from, to) = (numbered(10), numbered(590));
         counted
-            .walk(&mut memory, Bound::Included(&from), Bound::Excluded(&to), false, &mut |_, _| {
+            .walk(&mut memory, Bound::Included(&numbered(10)), Bound::Excluded(&numbered(590)), false, &mut |_, _| {
                 seen += 1;
                 ControlFlow::Continue(())
             })
             .unwrap();
-        assert_eq!(seen, model.len());
-        for number in [154, 300, 446] {
-            let new = key(8 * number + 3, long);
-            counted.insert(&mut memory, &new, Bytes::from(new.clone())).unwrap();
-            model.insert(place(&model, &new).unwrap_err(), new);
-        }
-        for at in [0, model.len() - 1, 70] {
-            let old = model.remove(at.min(model.len() - 1));
-            counted.remove(&mut memory, &[&old]).unwrap();
-        }
-        check_searches(&counted, &mut memory, &model);
+        assert_eq!((seen, memory.visited() - visited), (model.len(), model.len() as u64));
         assert_eq!(drain(&mut counted, &mut memory, End::Last, 1), model.split_off(model.len() - 1));
         assert_eq!(drain(&mut counted, &mut memory, End::First, 600), model);
-        assert_eq!(counted.ends, Ends::default());
+        assert_eq!((counted.len(), counted.first(), counted.last()), (0, &b""[..], &b""[..]));
     }
 }
 
+/// The bytes that docs/data-model.md shows.
 #[test]
-fn bytes_that_are_no_ends_are_damage() {
+fn records_are_those_of_the_documentation() {
+    let docs = include_str!("../../../../docs/data-model.md");
+    let mut memory = Memory::new(NOW);
+    let mut counted = begin(&mut memory, KEYS_ALONE, SMALL);
+    for key in ["aa", "ab", "ac", "ba", "bb", "bc", "ca", "cb", "cc", "da", "db", "dc", "ea", "eb", "ec"] {
+        counted.insert(&mut memory, key.as_bytes(), Bytes::new()).unwrap();
+    }
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+    let mut bytes = Vec::new();
+    counted.encode(&mut bytes);
+    let mut lines = vec![format!("sequence {}", hex(&bytes))];
+    lines.extend(memory.elements_of(counted.value).iter().map(|(key, element)| format!("{} -> {}", hex(key), hex(element))));
+    lines.retain(|line| !docs.contains(line));
+    assert!(lines.is_empty(), "docs/data-model.md lacks\n{}", lines.join("\n"));
+}
+
+#[test]
+fn bytes_that_are_no_sequence_are_damage() {
     let mut memory = Memory::new(NOW);
     let whole = |counted: &Counted| {
         let mut bytes = Vec::new();
@@ -361,56 +416,71 @@ fn bytes_that_are_no_ends_are_damage() {
     };
     let is_damage = |bytes: &[u8]| {
         let value = ValueId::of(&HashKey::new(Database(0), b"k"), 1);
-        matches!(Counted::decode(value, TAGS, &mut &bytes[..]), Err(Abort::Storage(_)))
+        matches!(Counted::decode(value, KEYS_ALONE, &mut &bytes[..]), Err(Abort::Storage(_)))
     };
-    for counted in [begin(&mut memory, BITS), long_sequence(&mut memory, 100)] {
+    for counted in [begin(&mut memory, KEYS_ALONE, SIZES), long_sequence(&mut memory, KEYS_ALONE, 1000)] {
         let bytes = whole(&counted);
         assert!(!is_damage(&bytes));
         for len in 0..bytes.len() {
             assert!(is_damage(&bytes[..len]));
         }
     }
-    let mut bytes = whole(&begin(&mut memory, BITS));
-    let last = bytes.len() - 1;
-    bytes[last] = 200;
-    assert!(is_damage(&bytes), "too many levels");
-    assert!(is_damage(b"\x02\x01b\x01a\x00"), "the last before the first");
-    assert!(is_damage(b"\x01\x01a\x01a\x01\x00\x01\x01a\x01"), "a level without nodes that has an open one");
-    assert!(!is_damage(b"\x01\x01a\x01a\x01\x00\x03\x01a\x01"));
-    let long = [&[1, SHORT as u8 + 1][..], &[b'a'; SHORT + 1], &[1, b'b', 0]].concat();
-    assert!(is_damage(&long), "a key that is not cut");
+    // Front, back, the tree's length; top, height, next page, bounds.
+    assert!(!is_damage(b"\x01\0\x01a\x01\0\x01b\0"));
+    assert!(is_damage(b"\x01\0\x01b\x01\0\x01a\0"), "the back before the front");
+    assert!(is_damage(b"\x02\0\x01b\0\x01a\0\0"), "keys that are not in order");
+    assert!(is_damage(b"\x02\0\x01b\x02\x01a\0\0"), "more shared than there is");
+    assert!(!is_damage(b"\0\0\x01\x05\x18\x06\0\0"));
+    assert!(is_damage(b"\0\0\x01\x05\x19\x06\0\0"), "too high");
+    let bound = [&b"\0\0\x01\x05\0\x06\0"[..], &[SHORT as u8 + 1], &[b'a'; SHORT + 1]].concat();
+    assert!(is_damage(&bound), "a bound that is not cut");
 }
 
 #[test]
 fn records_that_are_damaged_are_noticed() {
     let mut memory = Memory::new(NOW);
-    let counted = long_sequence(&mut memory, 2000);
-    let nodes: Vec<Vec<u8>> = memory.elements_of(counted.value).into_iter().map(|(key, _)| key).filter(|key| key[0] == b'n').collect();
-    assert!(nodes.len() > 30);
-    for node in &nodes {
-        for record in [&b""[..], b"\x01\x01", b"\xff", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"] {
-            let whole = memory.get(counted.value, node).unwrap().unwrap();
-            memory.put(counted.value, node, Bytes::copy_from_slice(record));
-            let key = [&node[2..], b"\0"].concat();
-            let result = counted.rank(&mut memory, &key);
-            assert!(matches!(result, Err(Abort::Storage(_))), "{node:?}");
-            memory.put(counted.value, node, whole);
-        }
+    let mut counted = begin(&mut memory, KEYS_ALONE, SMALL);
+    for number in 0..400u32 {
+        counted.insert(&mut memory, &number.to_be_bytes(), Bytes::new()).unwrap();
     }
-    // A count that is wrong leads nowhere: to damage, not to a panic.
-    for count in [0u64, 1, 1 << 59] {
-        let mut memory = Memory::new(NOW);
-        let mut counted = long_sequence(&mut memory, 2000);
-        for node in &nodes {
-            memory.put(counted.value, node, write_count(count));
+    let all = memory.elements_of(counted.value);
+    assert!(all.len() > 80);
+    let try_all = |memory: &mut Memory| {
+        let mut counted = counted.clone();
+        let mut failures = 0;
+        for number in (0..400u32).step_by(5) {
+            failures += usize::from(counted.rank(memory, &number.to_be_bytes()).is_err());
+            failures += usize::from(counted.select(memory, u64::from(number)).is_err());
         }
-        for number in (0..2000u32).step_by(37) {
-            let _ = counted.rank(&mut memory, &number.to_be_bytes());
-            let _ = counted.select(&mut memory, u64::from(number));
+        let mut more = |result: Result<(), Abort>| failures += usize::from(result.is_err());
+        more(counted.walk_ranks(memory, 0..400, true, &mut |_, _| ControlFlow::Continue(())));
+        more(counted.insert(memory, b"\0\0\0\x30\0", Bytes::new()));
+        more(counted.remove(memory, &[&170u32.to_be_bytes()[..]]));
+        more(counted.change(memory, &180u32.to_be_bytes(), b"\0\0\0\x20\0", Bytes::new()));
+        more(counted.remove_ranks(memory, 50..300, &mut |_, _| Ok(())));
+        more(counted.drain(memory, End::Last, 60, &mut |_, _| ()));
+        failures
+    };
+    assert_eq!(try_all(&mut memory.clone()), 0);
+    for (sort_key, whole) in all {
+        let mut memory = memory.clone();
+        for record in [&b""[..], b"\x01\x01\x01\x01\x01\x01", b"\xff", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"] {
+            memory.put(counted.value, &sort_key, Bytes::copy_from_slice(record));
+            assert!(try_all(&mut memory.clone()) > 0, "{sort_key:?} is {record:?}");
         }
-        let _ = counted.insert(&mut memory, b"\0\0\x03\0\0", Bytes::new());
-        let _ = counted.remove(&mut memory, &[&700u32.to_be_bytes()[..]]);
-        let _ = counted.change(&mut memory, &800u32.to_be_bytes(), b"\0\0\x02\0\0", Bytes::new());
-        let _ = counted.remove_ranks(&mut memory, 100..1500, &mut |_, _| Ok(()));
+        // What could be right, but is not, leads nowhere, and to no panic.
+        for wrong in [&whole[1..], b"\x01\0\x01a\0", &[&whole[..1], &[1; 8]].concat()] {
+            memory.put(counted.value, &sort_key, Bytes::copy_from_slice(wrong));
+            try_all(&mut memory.clone());
+        }
+        memory.delete(counted.value, &sort_key);
+        assert!(try_all(&mut memory) > 0, "{sort_key:?} is missing");
     }
+    // A page that is its own child: no search goes deeper than the tree is high.
+    let top = counted.tree.top;
+    let inner = counted.inner(&mut memory, top).unwrap();
+    let children = inner.children.iter().map(|child| pages::Child { page: top, ..*child }).collect();
+    counted.put_inner(&mut memory, top, &pages::Inner { children, ..inner });
+    assert!(memory.get(counted.value, &sort_key(b'p', top)).unwrap().is_some());
+    assert!(try_all(&mut memory) > 0);
 }

@@ -256,14 +256,22 @@ fn a_search_reads_no_more_than_its_cells() {
     let mut memory = Memory::new(NOW);
     memory.set_limits(Limits::exploding_at(0));
     let run = |memory: &mut Memory, line: &str| show(&memory.run(&Redis, Database(0), Proto::Resp2, words(line)));
-    for index in 0..400 {
-        run(&mut memory, &format!("GEOADD k {} {} m{index}", index % 20 * 18 - 179, index / 20 * 8 - 80));
+    for index in 0..1600 {
+        run(&mut memory, &format!("GEOADD k {} {} m{index}", index % 40 * 9 - 179, index / 40 * 4 - 80));
     }
-    let before = memory.visited();
-    assert_eq!(run(&mut memory, "GEOSEARCH k FROMLONLAT 1 0 BYRADIUS 1 km"), "[\"m210\"]");
-    assert_eq!(memory.visited() - before, 1);
-    assert_eq!(run(&mut memory, "GEOSEARCH k FROMLONLAT 1 0 BYRADIUS 30000 km COUNT 3 ANY").matches('m').count(), 3);
-    assert!(memory.visited() - before < 10, "nobody goes on once there are enough");
+    let mut reads = |line: &str| {
+        let before = memory.got() + memory.visited();
+        let reply = run(&mut memory, line);
+        (reply, memory.got() + memory.visited() - before)
+    };
+    let (all, most) = reads("GEOSEARCH k FROMLONLAT 1 0 BYRADIUS 30000 km");
+    assert_eq!(all.matches('m').count(), 1600);
+    let (one, few) = reads("GEOSEARCH k FROMLONLAT 1 0 BYRADIUS 1 km");
+    assert_eq!(one, "[\"m820\"]");
+    assert!(few < most / 3, "{few} of {most} records");
+    let (some, few) = reads("GEOSEARCH k FROMLONLAT 1 0 BYRADIUS 30000 km COUNT 3 ANY");
+    assert_eq!(some.matches('m').count(), 3);
+    assert!(few < most / 3, "nobody goes on once there are enough: {few} of {most} records");
 }
 
 /// The bytes of docs/data-model.md.

@@ -1,9 +1,9 @@
 //! A list with one record per element: a sequence with counts ([`Counted`]) under order keys.
 //!
 //! ```text
-//! root.value       varint bytes | varint lost | ends of the sequence
+//! root.value       varint bytes | varint lost | the sequence
 //! m | order key    the element
-//! n | ..           nodes of the sequence
+//! p | ..  c | ..   pages of the sequence
 //! ```
 //! `bytes` is what the elements would take in a packed list; `lost` is how many were removed, or got other keys, between others since the id was given: their
 //! tombstones lie in the way of walks, those of elements popped at an end do not.
@@ -277,7 +277,7 @@ impl Exploded {
     }
 }
 
-const TAGS: Tags = Tags { member: b'm', node: b'n' };
+const TAGS: Tags = Tags { element: Some(b'm'), page: b'p', counts: b'c' };
 /// As many elements are copied without a thought.
 const FEW: u64 = 1024;
 /// Elements on each side of a place that get new keys at first.

@@ -1,11 +1,10 @@
-//! A large sorted set: for each member a record with its score, and one in the sequence that keeps their order.
+//! A large sorted set: for each member a record with its score, and its place in a sequence.
 //!
 //! ```text
 //! m | hash48 of the member | member  ->  score, 8 bytes          see hashed: ZSCORE, ZSCAN, ZRANDMEMBER
-//! r | place                          ->  nothing                 see counted: ranges, ranks, ends
-//! n | level | place                  ->  members up to the next one on the level
+//! p | ..   c | ..                    ->  pages of the places      see counted: ranges, ranks, ends
 //!
-//! root value    members removed, varint | ends of the sequence
+//! root value    members removed, varint | the sequence
 //! ```
 //! Members removed are counted since the id was given: a sorted set that has lost nearly all of its members gets a new id, so that nobody
 //! has to read past what was removed.
@@ -33,8 +32,6 @@ impl Exploded {
     pub(super) fn decode(value: ValueId, count: u64, mut bytes: &[u8]) -> Result<Exploded, Abort> {
         let removed = varint::take(&mut bytes).ok_or_else(damaged)?;
         let order = Counted::decode(value, TAGS, &mut bytes)?;
-        place::split(order.first())?;
-        place::split(order.last())?;
         if count == 0 || order.len() != count || !bytes.is_empty() {
             return Err(damaged());
         }
@@ -174,7 +171,7 @@ fn score_of(element: &[u8]) -> Result<f64, Abort> {
     <[u8; SCORE]>::try_from(element).ok().and_then(place::decode).ok_or_else(damaged)
 }
 
-const TAGS: Tags = Tags { member: b'r', node: b'n' };
+const TAGS: Tags = Tags { element: None, page: b'p', counts: b'c' };
 /// A sorted set of so many members at most gets a new id ...
 const RENEWED_MAX: u64 = 1024;
 /// ... if so many were removed for each that is left ...
