@@ -4,7 +4,7 @@
 //! encoding      root.value                                      elements
 //! LISTED   0    length as LEB128 | member, ...                  none: members in the order of insertion
 //! INTEGERS 1    width (1, 2, 4, 8) | integers, ascending        none: members are all integers
-//! EXPLODED 2    nothing, or members removed since, u64          `hashed`: one of no bytes for each member
+//! EXPLODED 2    nothing, or members removed since, u64          see `indexed`: two of each member
 //! ```
 //! A set changes its layout as in Redis 7.4: it is born as integers if its first member is one, becomes listed with the first member that
 //! is none, explodes at the limits of `set-max-intset-entries` and its relatives, and never goes back, except where it is made anew
@@ -12,6 +12,7 @@
 
 mod algebra;
 mod builder;
+mod indexed;
 mod integers;
 mod listed;
 pub(crate) mod members;

@@ -35,7 +35,8 @@ fn samples(p: &Program<'_>) -> Result<u64, Stop> {
     Ok(if samples == 0 { u64::MAX } else { samples })
 }
 
-/// Bytes of an exploded value's elements. A string has a length, and counts with its holes.
+/// Bytes of an exploded value's elements. A string has a length, and counts with its holes. A member of a set has a second element, one of a
+/// sorted set or a list a place on a page.
 fn elements(p: &mut Program<'_>, key: &HashKey<'_>, root: &Root, samples: u64) -> Result<u64, Abort> {
     if root.kind == Kind::String {
         return Ok(Text::open(*key, root.clone())?.elements_size());
@@ -43,22 +44,27 @@ fn elements(p: &mut Program<'_>, key: &HashKey<'_>, root: &Root, samples: u64) -
     if root.id == 0 {
         return Ok(0);
     }
+    // Where only some are looked at, those are members, not the pages of an order.
+    let members = if samples == u64::MAX || root.kind == Kind::Stream { SortKeys::from(b"") } else { SortKeys::between(b"m", b"n") };
     let (mut seen, mut bytes, mut complete) = (0, 0, true);
-    p.txn.range(ValueId::of(key, root.id), &SortKeys::from(b""), &mut |sort_key, element| {
+    p.txn.range(ValueId::of(key, root.id), &members, &mut |sort_key, element| {
         if seen == samples {
             complete = false;
             return ControlFlow::Break(());
         }
         seen += 1;
         bytes += (ELEMENT + sort_key.len() + element.len()) as u64;
+        if samples < u64::MAX {
+            bytes += match root.kind {
+                Kind::Set => ELEMENT + sort_key.len(),
+                Kind::ZSet => sort_key.len() + element.len(),
+                Kind::List => sort_key.len(),
+                _ => 0,
+            } as u64;
+        }
         ControlFlow::Continue(())
     })?;
-    if complete {
-        return Ok(bytes);
-    }
-    // A member of a sorted set stands there once by its name and once by its score.
-    let records = root.count.saturating_mul(if root.kind == Kind::ZSet { 2 } else { 1 }).max(seen);
-    Ok(bytes.saturating_mul(records) / seen)
+    Ok(if complete { bytes } else { bytes.saturating_mul(root.count.max(seen)) / seen })
 }
 
 /// What the record and, of a key that expires, its entry in the expiry index take, before compression and without what blocks and
@@ -112,16 +118,18 @@ mod tests {
 
     #[test]
     fn elements_are_counted_or_sampled() {
-        // 33 bytes of the root; of each element 22 bytes in front of its sort key, a sort key of 7 bytes and the member.
+        // 33 bytes of the root; of each element 22 bytes in front of its sort key; sort keys of 7 bytes and the member, which has an index of
+        // one byte, and of 6 bytes, which have the member.
         check_limited(
             Limits::exploding_at(0),
             r#"
             SADD k 00 01 02 03 04 05 06 07 08 09    -> 10
-            MEMORY USAGE k SAMPLES 0                -> 343
-            MEMORY USAGE k                          -> 343
+            MEMORY USAGE k SAMPLES 0                -> 653
+            MEMORY USAGE k                          -> 663
             DEL k                                   -> 1
             SADD k 0 0123456789 1                   -> 3
-            MEMORY USAGE k SAMPLES 3                -> 132
+            MEMORY USAGE k SAMPLES 0                -> 231
+            MEMORY USAGE k SAMPLES 3                -> 234
             "#,
         );
     }

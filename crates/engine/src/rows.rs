@@ -61,7 +61,7 @@ struct Entry {
 
 /// What may be kept.
 #[derive(Debug, Clone)]
-enum Row {
+pub(crate) enum Row {
     Root(Root),
     Element(Bytes),
 }

@@ -10,9 +10,9 @@ fn the_page_is_up_to_date() {
     let path = Path::new("../../docs/compatibility.md");
     let page = compatibility_markdown();
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, &page).unwrap();
+        std::fs::write(path, &page).unwrap();
     }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    let written = std::fs::read_to_string(path).unwrap_or_default();
     assert!(written == page, "run UPDATE_DOCS=1 cargo test --release -p commands");
 }
 

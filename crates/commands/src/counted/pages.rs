@@ -52,7 +52,7 @@ impl Raw {
         // As much of the key as the last separator begins with.
         let mut matched = 0;
         let mut found: Option<(usize, u64)> = None;
-        while let Some((index, shared, own, page)) = children.next().ok_or_else(damaged)? {
+        while let Some((index, Entry { shared, own, page })) = children.next().ok_or_else(damaged)? {
             if found.is_some() && shared != matched {
                 // It differs from the last separator, which is below the key, behind or before the place where that one differs from the key.
                 if shared < matched {
@@ -141,9 +141,9 @@ impl Raw {
     fn page_of(&self, index: usize) -> Option<u64> {
         let mut children = Children::new(&self.separators)?;
         loop {
-            let (at, _, _, page) = children.next()??;
+            let (at, entry) = children.next()??;
             if at == index {
-                return Some(page);
+                return Some(entry.page);
             }
         }
     }
@@ -156,15 +156,21 @@ struct Children<'r> {
     rest: &'r [u8],
 }
 
+/// A child as it is written: what its separator shares with the one before, the rest of it, the page.
+struct Entry<'r> {
+    shared: usize,
+    own: &'r [u8],
+    page: u64,
+}
+
 impl<'r> Children<'r> {
     fn new(record: &'r [u8]) -> Option<Children<'r>> {
         let mut rest = record;
         Some(Children { index: 0, left: varint::take(&mut rest)?, rest })
     }
 
-    /// The next child: its index, what its separator shares with the one before, the rest of it, the page. `Some(None)` at the end, `None`
-    /// for damage.
-    fn next(&mut self) -> Option<Option<(usize, usize, &'r [u8], u64)>> {
+    /// The next child and its index. `Some(None)` at the end, `None` for damage.
+    fn next(&mut self) -> Option<Option<(usize, Entry<'r>)>> {
         if self.left == 0 {
             return Some(None);
         }
@@ -175,7 +181,7 @@ impl<'r> Children<'r> {
         let page = varint::take(&mut self.rest)?;
         self.left -= 1;
         self.index += 1;
-        Some(Some((self.index - 1, shared, own, page)))
+        Some(Some((self.index - 1, Entry { shared, own, page })))
     }
 }
 

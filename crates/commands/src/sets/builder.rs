@@ -1,15 +1,13 @@
 //! Makes a set out of members that come one by one, without holding more of them than an inline set may have.
 
-use bytes::Bytes;
 use resp::number::parse_integer;
 use types::limits::Limits;
 use types::root::{Kind, Root};
 use types::time::UnixMs;
 use types::txn::{Abort, HashKey, HashKeyTxn, ValueId};
 
-use crate::hashed;
 use crate::sets::view::Member;
-use crate::sets::{EXPLODED, INTEGERS, LISTED, integers, listed};
+use crate::sets::{EXPLODED, INTEGERS, LISTED, indexed, integers, listed};
 
 /// A set in the making. Its members are different: whoever adds them sees to that.
 pub(super) struct Builder<'a> {
@@ -37,19 +35,20 @@ impl<'a> Builder<'a> {
 
     /// Adds a member that was not added before.
     pub(super) fn add(&mut self, txn: &mut dyn HashKeyTxn, member: &[u8]) {
-        self.count += 1;
         let inline_max = u64::from(self.limits.set_intset_entries.max(self.limits.set_entries));
         if let State::Waiting(members) = &mut self.state {
             let longest = self.limits.set_value as usize;
-            if self.count <= inline_max && (member.len() <= longest || parse_integer(member).is_some()) {
+            if self.count < inline_max && (member.len() <= longest || parse_integer(member).is_some()) {
                 members.push(Member::from_slice(member));
+                self.count += 1;
                 return;
             }
             self.state = State::Written(write(txn, self.key, members));
         }
         if let State::Written(elements) = self.state {
-            hashed::put(txn, elements, member, Bytes::new());
+            indexed::add(txn, elements, self.count, member);
         }
+        self.count += 1;
     }
 
     /// Makes it the value of the key and tells how many members it has. No members: the key is deleted.
@@ -97,8 +96,8 @@ fn inline(limits: &Limits, mut members: Vec<Member>, ascending: bool) -> Result<
 /// Writes members as elements of a new id.
 fn write(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, members: &[Member]) -> ValueId {
     let elements = ValueId::of(key, txn.next_id());
-    for member in members {
-        hashed::put(txn, elements, member, Bytes::new());
+    for (index, member) in (0..).zip(members) {
+        indexed::add(txn, elements, index, member);
     }
     elements
 }

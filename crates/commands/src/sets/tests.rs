@@ -341,9 +341,50 @@ fn sets_are_combined() {
     }
 }
 
-/// How many elements the key's root says there are.
+/// How many elements a set has, which are those that it should have.
 fn elements_of(memory: &Memory, key: &str) -> u64 {
-    memory.root_of(Database(0), key.as_bytes()).filter(|root| root.id != 0).map_or(0, |root| root.count)
+    let Some(root) = memory.root_of(Database(0), key.as_bytes()).filter(|root| root.id != 0) else { return 0 };
+    let (mut indexes, mut members) = (BTreeMap::new(), BTreeMap::new());
+    let all = memory.elements_of(ValueId::of(&HashKey::new(Database(0), key.as_bytes()), root.id));
+    for (sort_key, element) in &all {
+        match sort_key[0] {
+            b'm' => members.insert(sort_key[7..].to_vec(), crate::varint::take(&mut &element[..]).unwrap()),
+            b'i' => indexes.insert(element.clone(), u64::from_be_bytes([&[0; 3], &sort_key[1..]].concat().try_into().unwrap())),
+            other => panic!("an element of no family: {other}"),
+        };
+    }
+    assert_eq!(members, indexes, "each member has its index");
+    let numbers: BTreeSet<u64> = indexes.into_values().collect();
+    assert_eq!(numbers, (0..root.count).collect(), "no holes");
+    assert_eq!(all.len() as u64, 2 * root.count);
+    2 * root.count
+}
+
+/// A random member costs the same however many there are.
+#[test]
+fn chance_costs_a_few_gets() {
+    let mut memory = limited(Limits::DEFAULT);
+    let line: Vec<Vec<u8>> = ["SADD", "s"].map(|word| word.as_bytes().to_vec()).into_iter().chain((0..5000).map(number)).collect();
+    memory.run(&Redis, Database(0), Proto::Resp2, line);
+    for (line, gets) in [
+        ("SRANDMEMBER s", 1),
+        ("SRANDMEMBER s 5", 5),
+        ("SRANDMEMBER s -5", 5),
+        ("SPOP s", 2),
+        ("SPOP s 5", 10),
+        ("SADD s new", 1),
+        ("SADD s new", 1),
+        ("SREM s new", 1),
+        ("SREM s 4", 2),
+    ] {
+        let (got, visited) = (memory.got(), memory.visited());
+        run(&mut memory, line);
+        let (got, visited) = (memory.got() - got, memory.visited() - visited);
+        // One less where the last member itself is drawn.
+        assert!(got <= gets && got + 1 >= gets, "{line}: {got}");
+        assert_eq!(visited, 0, "{line}");
+        elements_of(&memory, "s");
+    }
 }
 
 #[test]
@@ -513,7 +554,7 @@ fn choices_are_fair() {
 
 #[test]
 fn popping_takes_as_many_as_it_says_whatever_the_way() {
-    // Few of many are drawn, many are walked to, and of nearly all the rest is kept.
+    // Few and many are drawn, and of nearly all the rest is kept.
     for popped in [1, 9, 10, 11, 100, 500, 832, 833, 834, 900, 999, 1000, 1001] {
         let mut memory = limited(Limits::DEFAULT);
         let all: BTreeSet<Vec<u8>> = (0..1000).map(number).collect();
@@ -574,11 +615,11 @@ fn a_set_that_lost_nearly_all_gets_a_new_id() {
     let second = id(&memory);
     assert_ne!(second, first, "4197 were removed, three are left");
     assert_eq!(sorted(&mut memory, "SMEMBERS s"), all[4197..]);
-    assert_eq!(memory.elements(), 3);
+    assert_eq!((memory.elements(), elements_of(&memory, "s")), (6, 6));
     for member in &all[4197..4199] {
         memory.run(&Redis, Database(0), Proto::Resp2, line("SREM", std::slice::from_ref(member)));
     }
-    assert_eq!((id(&memory), memory.elements()), (second, 1), "counting begins anew");
+    assert_eq!((id(&memory), elements_of(&memory, "s")), (second, 2), "counting begins anew");
 }
 
 #[test]
@@ -675,10 +716,9 @@ fn the_data_model_is_documented() {
     let id = memory.root_of(Database(0), b"fruits").unwrap().id;
     let elements = ValueId::of(&HashKey::new(Database(0), b"fruits"), id);
     let found = crate::elements::collect(&mut memory, elements, &SortKeys::from(b""), usize::MAX).unwrap();
-    assert_eq!(found.len(), 2);
+    assert_eq!(found.len(), 4);
     for (sort_key, element) in found {
-        assert!(element.is_empty());
-        let expected = format!("sort key {}", hex(&sort_key));
+        let expected = format!("{} -> {}", hex(&sort_key), hex(&element));
         assert!(docs.contains(&expected), "{expected}");
     }
 }

@@ -16,7 +16,7 @@ use types::txn::{Abort, HashKey, HashKeyTxn, ValueId};
 use crate::hashed;
 use crate::program::{Program, Stop};
 use crate::random::below;
-use crate::sets::{EXPLODED, INTEGERS, LISTED, integers, listed};
+use crate::sets::{EXPLODED, INTEGERS, LISTED, indexed, integers, listed};
 
 /// One set. It is empty while it is being made or taken apart.
 pub(crate) struct Set {
@@ -123,7 +123,7 @@ impl Set {
             self.explode(txn);
         }
         match (self.root.encoding, number) {
-            (EXPLODED, _) => hashed::put(txn, self.elements, member, Bytes::new()),
+            (EXPLODED, _) => indexed::add(txn, self.elements, self.root.count, member),
             (INTEGERS, Some(number)) => {
                 if let Err(index) = integers::search(&self.value, number) {
                     integers::insert(self.value.to_mut(), index, number);
@@ -143,10 +143,8 @@ impl Set {
     pub(super) fn remove(&mut self, txn: &mut dyn HashKeyTxn, member: &[u8]) -> Result<bool, Abort> {
         match self.root.encoding {
             EXPLODED => {
-                if hashed::get(txn, self.elements, member)?.is_none() {
-                    return Ok(false);
-                }
-                self.remove_element(txn, member)?;
+                let Some(index) = indexed::index_of(txn, self.elements, member)? else { return Ok(false) };
+                self.remove_element(txn, index, member)?;
                 return Ok(true);
             }
             INTEGERS => {
@@ -162,12 +160,25 @@ impl Set {
         Ok(true)
     }
 
-    /// Removes a member of an exploded set that is known to be there.
-    pub(super) fn remove_element(&mut self, txn: &mut dyn HashKeyTxn, member: &[u8]) -> Result<(), Abort> {
-        self.root.count = self.root.count.checked_sub(1).ok_or_else(damaged)?;
+    /// Removes a member of an exploded set.
+    fn remove_element(&mut self, txn: &mut dyn HashKeyTxn, index: u64, member: &[u8]) -> Result<(), Abort> {
+        indexed::remove(txn, self.elements, self.root.count, index, member)?;
+        self.root.count -= 1;
         self.removed = self.removed.saturating_add(1);
-        hashed::delete(txn, self.elements, member);
         Ok(())
+    }
+
+    /// Removes one of the members, each with the same chance. The set is not empty.
+    pub(super) fn pop(&mut self, txn: &mut dyn HashKeyTxn) -> Result<Member, Abort> {
+        if self.root.encoding != EXPLODED {
+            let member = self.random(txn)?;
+            self.remove(txn, &member)?;
+            return Ok(member);
+        }
+        let index = below(txn, self.root.count);
+        let member = indexed::at(txn, self.elements, index)?;
+        self.remove_element(txn, index, &member)?;
+        Ok(member)
     }
 
     /// Shows all members until `visit` says that it has seen enough: in order of insertion, ascending, or in order of their hashes.
@@ -228,8 +239,11 @@ impl Set {
     /// One of the members, each with the same chance. The set is not empty.
     pub(super) fn random(&self, txn: &mut dyn HashKeyTxn) -> Result<Member, Abort> {
         let member = match self.root.encoding {
-            EXPLODED => hashed::random(txn, self.elements, self.root.count)?.map(|found| Member::from_slice(found.member())),
             _ if self.root.count == 0 => None,
+            EXPLODED => {
+                let index = below(txn, self.root.count);
+                Some(indexed::at(txn, self.elements, index)?)
+            }
             INTEGERS => {
                 let number = integers::at(&self.value, below(txn, self.root.count) as usize);
                 Some(Member::from_slice(itoa::Buffer::new().format(number).as_bytes()))
@@ -295,8 +309,8 @@ impl Set {
             self.list();
         }
         self.elements.id = txn.next_id();
-        for member in listed::iter(&self.value) {
-            hashed::put(txn, self.elements, member, Bytes::new());
+        for (index, member) in (0..).zip(listed::iter(&self.value)) {
+            indexed::add(txn, self.elements, index, member);
         }
         self.value = Value::Owned(Vec::new());
         self.root.encoding = EXPLODED;
