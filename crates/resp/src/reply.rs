@@ -56,18 +56,24 @@ pub fn bulk_header(sink: &mut impl Sink, len: u64) {
 
 /// The absence of a value.
 pub fn null(sink: &mut impl Sink, proto: Proto) {
-    put(sink, match proto {
-        Proto::Resp2 => b"$-1\r\n",
-        Proto::Resp3 => b"_\r\n",
-    });
+    put(
+        sink,
+        match proto {
+            Proto::Resp2 => b"$-1\r\n",
+            Proto::Resp3 => b"_\r\n",
+        },
+    );
 }
 
 /// The absence of an array: what a blocking command answers at its timeout.
 pub fn null_array(sink: &mut impl Sink, proto: Proto) {
-    put(sink, match proto {
-        Proto::Resp2 => b"*-1\r\n",
-        Proto::Resp3 => b"_\r\n",
-    });
+    put(
+        sink,
+        match proto {
+            Proto::Resp2 => b"*-1\r\n",
+            Proto::Resp3 => b"_\r\n",
+        },
+    );
 }
 
 /// Header of an array; `len` elements follow.
