@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use client::outcome::Outcome as Told;
 use client::router::{Options as RouterOptions, Router};
 use client::session::Session;
 use commands::coprocessor::Redis;
@@ -149,6 +150,7 @@ impl Cluster {
             min_write_members: 2,
             learn_rate: 64 << 20,
             learn_concurrent_max: 2,
+            reply_spool_max: 64 << 20,
             log: pegasus_log::options::Options {
                 segment_bytes: 1 << 20,
                 retain_bytes: 1 << 20,
@@ -196,7 +198,7 @@ impl Cluster {
 
     async fn call(&mut self, args: &[&str]) -> String {
         match self.router.execute(&mut self.session, &[call(args)]).await.pop() {
-            Some(Outcome::Reply(reply)) => String::from_utf8_lossy(&reply).trim_end().to_owned(),
+            Some(Told::Reply(reply)) => String::from_utf8_lossy(&reply).trim_end().to_owned(),
             other => panic!("{args:?}: {other:?}"),
         }
     }
@@ -346,7 +348,7 @@ async fn expired_keys_are_removed_on_all_members_by_themselves() {
             let command = Redis.resolve(&args).expect("a command");
             let dbsize = Call { command, database: Database(0), proto: Proto::Resp2, args, limits: Limits::DEFAULT };
             match cluster.router.execute(&mut cluster.session, &[(partition, dbsize)]).await.pop() {
-                Some(Outcome::Reply(reply)) => left += resp::walk::parse_integer(&reply).expect("a number"),
+                Some(Told::Reply(reply)) => left += resp::walk::parse_integer(&reply).expect("a number"),
                 other => panic!("{other:?}"),
             }
         }

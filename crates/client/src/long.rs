@@ -21,6 +21,7 @@ pub struct Long {
     /// Length of all of it, once it is complete.
     total: Option<u64>,
     ahead: Option<Pending<ControlResponse>>,
+    looked: Bytes,
     /// The first of the failures since something was taken last.
     failing: Option<Instant>,
     asked: Instant,
@@ -42,7 +43,7 @@ pub enum Lost {
 
 impl Long {
     pub(crate) fn new(node: Arc<dyn Service>, reply: u64) -> Long {
-        Long { node, reply, read: 0, total: None, ahead: None, failing: None, asked: clock::now() }
+        Long { node, reply, read: 0, total: None, ahead: None, looked: Bytes::new(), failing: None, asked: clock::now() }
     }
 
     /// Whether something was taken.
@@ -50,9 +51,9 @@ impl Long {
         self.read > 0
     }
 
-    /// Length of all of it, known when something was taken or looked at.
-    pub fn total(&self) -> Option<u64> {
-        self.total
+    /// Bytes that were not taken, if it is known how many these are.
+    pub fn left(&self) -> Option<u64> {
+        self.total.map(|total| total - self.read)
     }
 
     /// Takes the next piece, `None` at the end. May be given up and called again.
@@ -75,8 +76,14 @@ impl Long {
     ///
     /// # Errors
     /// [`Lost`].
-    pub async fn look(&mut self, bytes: u32) -> Result<Bytes, Lost> {
-        self.piece(bytes).await
+    pub async fn look(&mut self, bytes: u32) -> Result<(), Lost> {
+        self.looked = self.piece(bytes).await?;
+        Ok(())
+    }
+
+    /// What was looked at.
+    pub fn looked(&self) -> &[u8] {
+        &self.looked
     }
 
     /// Leaves out the next bytes, which were looked at.

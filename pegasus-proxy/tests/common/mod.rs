@@ -51,8 +51,9 @@ impl Service for Handle {
                 }
                 let mut memory = cluster.partitions[*partition as usize].lock();
                 memory.set_now(now());
-                let mut reply = Vec::new();
+                let mut reply = types::reply::Reply::default();
                 cluster.redis.execute(&mut *memory, call, &mut reply).unwrap();
+                let types::reply::Finished::Held(reply) = reply.finish() else { panic!("it has no limit") };
                 Outcome::Reply(Bytes::from(reply))
             });
             Ok(Executed { outcomes: outcomes.collect() })
