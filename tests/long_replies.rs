@@ -79,8 +79,10 @@ fn fill(server: &Server, head: &[&str], items: impl Iterator<Item = Vec<String>>
     let mut client = Reader::new(server);
     let items: Vec<Vec<String>> = items.collect();
     for many in items.chunks(1000 * 100) {
-        let commands: Vec<Vec<String>> =
-            many.chunks(1000).map(|some| head.iter().map(|word| (*word).to_owned()).chain(some.iter().flatten().cloned()).collect()).collect();
+        let commands: Vec<Vec<String>> = many
+            .chunks(1000)
+            .map(|some| head.iter().map(|word| (*word).to_owned()).chain(some.iter().flatten().cloned()).collect())
+            .collect();
         client.send(&commands);
         for _ in commands {
             assert!(!matches!(client.value(), Value::Line(error) if error.starts_with('-')));
@@ -130,7 +132,7 @@ fn small(test: impl FnOnce(&Server)) {
 
 #[test]
 fn long_replies_are_whole_and_in_their_places_among_others() {
-    const COUNT: usize = 200_000;
+    const COUNT: usize = 60_000;
     small(|server| {
         hash(server, "{k}hash", COUNT);
         fill(server, &["SADD", "{k}set"], (0..COUNT).map(|n| vec![text(n)]));
@@ -184,7 +186,7 @@ fn long_replies_are_whole_and_in_their_places_among_others() {
 
 #[test]
 fn replies_of_several_partitions_and_headers_that_come_last() {
-    const COUNT: usize = 200_000;
+    const COUNT: usize = 60_000;
     small(|server| {
         let mut client = Reader::new(server);
         // KEYS: long replies of all partitions are chained.

@@ -229,6 +229,7 @@ impl Node {
     /// Takes nothing new, finishes what is under way, flushes the stores and closes the log. Gives up waiting for peers after `patience`.
     pub async fn close(&self, patience: Duration) {
         self.stop.cancel();
+        self.reads.spools.close();
         let closing = self.inboxes.iter().map(|inbox| {
             let (done, closed) = oneshot::channel();
             inbox.send(Event::Close(done));
@@ -673,7 +674,7 @@ impl Service for Node {
             ControlRequest::LearnEnd { session } => self.hosted(|node| node.learn_end(session)),
             ControlRequest::ReplyPiece { reply, offset, bytes_max } => self.reads.spools.piece(&self.pool, reply, offset, bytes_max),
             ControlRequest::ReplyEnd { reply } => {
-                self.reads.spools.end(reply);
+                self.reads.spools.end(&self.pool, reply);
                 Pending::ready(Ok(ControlResponse::Done))
             }
             _ => Pending::ready(Err(CallError::NotOffered)),

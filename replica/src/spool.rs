@@ -42,6 +42,8 @@ struct State {
     /// Of all files.
     bytes: u64,
     last: u64,
+    /// The node is closing.
+    closed: bool,
 }
 
 struct Entry {
@@ -71,7 +73,7 @@ impl Spools {
     pub(crate) fn new(directory: PathBuf, bytes_max: u64, first: u64, clock: Arc<dyn Clock>, machine: Arc<dyn Machine>) -> Spools {
         let _ = std::fs::remove_dir_all(&directory);
         let last = first.wrapping_mul(NUMBERS);
-        Spools { directory, bytes_max, clock, machine, state: Mutex::new(State { replies: HashMap::new(), bytes: 0, last }) }
+        Spools { directory, bytes_max, clock, machine, state: Mutex::new(State { replies: HashMap::new(), bytes: 0, last, closed: false }) }
     }
 
     /// Bytes of all files, and how many there are.
@@ -87,9 +89,21 @@ impl Spools {
     }
 
     /// Forgets a reply.
-    pub(crate) fn end(&self, reply: u64) {
-        let gone = self.state.lock().remove(reply);
-        drop(gone); // its file with it, without the lock
+    pub(crate) fn end(&self, pool: &Pool, reply: u64) {
+        // To close a large file that has no name takes long. A full pool drops the job, and so the file, here.
+        if let Some(gone) = self.state.lock().remove(reply) {
+            let _ = pool.submit(move || drop(gone));
+        }
+    }
+
+    /// Forgets all, and keeps no more.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        let all: Vec<u64> = state.replies.keys().copied().collect();
+        let gone: Vec<Entry> = all.into_iter().filter_map(|reply| state.remove(reply)).collect();
+        drop(state);
+        drop(gone); // the files with them, without the lock
     }
 
     /// Forgets what nobody asked for lately.
@@ -100,6 +114,7 @@ impl Spools {
         let old: Vec<u64> = state.replies.iter().filter(|(_, e)| now.since(e.used) > IDLE_MAX).map(|(&reply, _)| reply).collect();
         gone.extend(old.into_iter().filter_map(|reply| state.remove(reply)));
         drop(state);
+        drop(gone); // the files with them, without the lock
     }
 
     /// A piece of a reply: now, when the reply is complete, or when `pool` has read it.
@@ -139,6 +154,9 @@ impl Spools {
             NO_ROOM
         })?;
         let mut state = self.state.lock();
+        if state.closed {
+            return Err(BROKEN_OFF);
+        }
         state.last = state.last.wrapping_add(1);
         let reply = state.last;
         let stage = Stage::Making(stop.clone(), Vec::new());
@@ -211,8 +229,6 @@ impl State {
 /// A reply that is all there.
 struct Complete {
     file: Box<dyn SpoolFile>,
-    /// Bytes of the file.
-    stored: u64,
     /// What belongs in front of places of the file, each with its place in the reply.
     insertions: Vec<(u64, Box<[u8]>)>,
     /// Bytes of the reply.
@@ -220,6 +236,7 @@ struct Complete {
 }
 
 impl Complete {
+    /// `stored`: the file's length.
     fn new(file: Box<dyn SpoolFile>, stored: u64, insertions: Insertions) -> Complete {
         let mut before = 0;
         let place = |(at, bytes): (u64, Box<[u8]>)| {
@@ -228,7 +245,7 @@ impl Complete {
             (place, bytes)
         };
         let insertions = insertions.into_iter().map(place).collect();
-        Complete { file, stored, insertions, total: stored + before }
+        Complete { file, insertions, total: stored + before }
     }
 
     fn answer(&self, offset: u64, bytes_max: u32) -> ControlResponse {
@@ -261,21 +278,24 @@ impl Complete {
             let held = &held[..held.len().min(rest.len())];
             rest[..held.len()].copy_from_slice(held);
             (rest, at) = (&mut rest[held.len()..], at + held.len() as u64);
+            if rest.is_empty() {
+                return Ok(piece.into());
+            }
             inserted += bytes.len() as u64;
         }
-        if !rest.is_empty() {
-            self.file.read_at(rest, at - inserted)?;
-        }
-        debug_assert!(inserted <= self.total - self.stored);
+        self.file.read_at(rest, at - inserted)?;
         Ok(piece.into())
     }
 }
+
+/// Is told the number of a reply that has become long, or the text of an error reply.
+type Begun = dyn FnOnce(Result<u64, &'static str>) + Send;
 
 /// Takes in one reply, on the thread that evaluates its command.
 pub(crate) struct Writer {
     spools: Arc<Spools>,
     stop: Stop,
-    begun: Option<Box<dyn FnOnce(Result<u64, &'static str>) + Send>>,
+    begun: Option<Box<Begun>>,
     open: Option<Open>,
 }
 

@@ -75,7 +75,7 @@ struct World {
     _dir: tempfile::TempDir,
 }
 
-type Begun = Arc<Mutex<Option<Result<u64, &'static str>>>>;
+type Told = Arc<Mutex<Option<Result<u64, &'static str>>>>;
 
 impl World {
     fn new(bytes_max: u64, machine: Arc<dyn Machine>) -> World {
@@ -85,8 +85,8 @@ impl World {
     }
 
     /// A reply that holds ten bytes.
-    fn reply(&self) -> (Reply, Stop, Begun) {
-        let (stop, begun) = (Stop::default(), Begun::default());
+    fn reply(&self) -> (Reply, Stop, Told) {
+        let (stop, begun) = (Stop::default(), Told::default());
         let told = Arc::clone(&begun);
         let writer = self.spools.writer(stop.clone(), move |begun| *told.lock() = Some(begun));
         (Reply::spooled(10, Box::new(writer)), stop, begun)
@@ -157,7 +157,7 @@ fn a_long_reply_is_what_was_written_whatever_the_pieces() {
         assert_eq!(String::from_utf8(got), String::from_utf8(expected.clone()), "pieces of {size}");
     }
     assert!(matches!(wait(world.piece(number, expected.len() as u64 + 1, 9)), ControlResponse::Refused(_)));
-    world.spools.end(number);
+    world.spools.end(&world.pool, number);
     assert_eq!(world.spools.usage(), (0, 0));
     assert_eq!(text(wait(world.piece(number, 0, 9))), FORGOTTEN);
 }
@@ -188,7 +188,7 @@ fn all_long_replies_together_have_a_bound() {
     drop(two.finish());
     assert_eq!(text(wait(world.piece(second, 0, 9))), TOO_LONG);
     assert_eq!(world.spools.usage().0, 60, "what failed has given back its room");
-    world.spools.end(first.lock().unwrap().unwrap());
+    world.spools.end(&world.pool, first.lock().unwrap().unwrap());
     let (mut three, ..) = world.reply();
     three.extend_from_slice(&[b'3'; 100]);
     assert!(matches!(three.finish(), Finished::Spooled));
@@ -258,4 +258,19 @@ fn an_evaluation_that_breaks_off_is_told_to_who_waits() {
     drop(reply);
     assert_eq!(text(wait(early)), BROKEN_OFF);
     assert_eq!(world.spools.usage().0, 0);
+}
+
+#[test]
+fn a_node_that_closes_keeps_no_replies_and_takes_none() {
+    let world = World::new(1 << 20, Arc::new(ThisMachine));
+    let (mut reply, stop, begun) = world.reply();
+    reply.extend_from_slice(&[b'1'; 60]);
+    let early = world.piece(begun.lock().unwrap().unwrap(), 0, 9);
+    world.spools.close();
+    assert!(stop.is_set());
+    let Pending::Waiting(receiver) = early else { panic!("it had to wait") };
+    assert!(receiver.blocking_recv().is_err(), "nobody will answer");
+    let (mut late, _, begun) = world.reply();
+    late.extend_from_slice(&[b'1'; 60]);
+    assert_eq!(*begun.lock(), Some(Err(BROKEN_OFF)));
 }

@@ -4,7 +4,10 @@ use super::*;
 
 /// A spool in memory, and what it was given at last.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<(Vec<u8>, Option<Vec<u8>>)>>);
+struct Kept(Arc<Mutex<Both>>);
+
+/// What was appended, and the whole.
+type Both = (Vec<u8>, Option<Vec<u8>>);
 
 impl Spool for Kept {
     fn append(&mut self, bytes: &[u8]) {
