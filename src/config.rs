@@ -29,6 +29,8 @@ pub struct Config {
     pub log: Log,
     /// Learners: how a node's copies are sent to others.
     pub learn: Learn,
+    /// Long replies at a replica node.
+    pub reply: Reply,
     /// The Redis front end.
     pub proxy: Proxy,
     /// Metrics and health over HTTP.
@@ -159,6 +161,16 @@ pub struct Learn {
     pub rate_mib: u64,
     /// Learners that a node sends files to at once.
     pub concurrent_max: usize,
+}
+
+/// Long replies at a replica node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reply {
+    /// MiB of replies of more than 1 MiB that may lie on the disk until their clients have taken them, all together. What would be more is
+    /// answered with an error. They lie in files without names in the directory `spool` of the node's data, and never in the last eighth
+    /// (or 256 MiB) of the disk's room.
+    pub spool_max_mib: u64,
 }
 
 /// When a write counts as being on the log; the choices of Redis' `appendfsync`.
@@ -313,6 +325,12 @@ impl Default for Learn {
     }
 }
 
+impl Default for Reply {
+    fn default() -> Reply {
+        Reply { spool_max_mib: 4096 }
+    }
+}
+
 impl Default for Proxy {
     fn default() -> Proxy {
         Proxy {
@@ -397,6 +415,7 @@ impl Config {
             ("replica.threads", self.replica.threads, 256),
             ("proxy.threads", self.proxy.threads, 256),
             ("replica.pipeline_max", self.replica.pipeline_max, 4096),
+            ("reply.spool_max_mib", self.reply.spool_max_mib as usize, 1 << 24),
         ] {
             ensure!(value <= max, "{name} = {value} must be at most {max}");
         }
@@ -411,6 +430,7 @@ impl Config {
             ("learn.rate_mib", self.learn.rate_mib as usize),
             ("learn.concurrent_max", self.learn.concurrent_max),
             ("meta.learns_per_node", self.meta.learns_per_node),
+            ("reply.spool_max_mib", self.reply.spool_max_mib as usize),
         ] {
             ensure!(value > 0, "{name} must be greater than 0");
         }

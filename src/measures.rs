@@ -69,6 +69,9 @@ fn measure_node(all: &mut Families, node: &Node) {
     all.counter("log_writes", "Group commits of the log", label(), log.writes as f64);
     all.counter("log_syncs", "fdatasyncs of the log", label(), log.syncs as f64);
     all.counter("log_sync_seconds", "Time spent in them", label(), log.sync_time.as_secs_f64());
+    let (bytes, count) = node.long_replies();
+    all.gauge("long_replies", "Long replies that wait for their clients", label(), count as f64);
+    all.gauge("long_reply_bytes", "Bytes of long replies that wait for their clients", label(), bytes as f64);
     let litter = node.litter();
     all.gauge("garbage_values", "Ended values whose elements may be on the disk", label(), litter.values as f64);
     all.gauge("garbage_elements", "Elements of ended values", label(), litter.elements as f64);

@@ -97,6 +97,7 @@ pub fn node(config: &Config, name: &str, data: &Path, address: String, world: Wo
         min_write_members: config.replication.min_write_members,
         learn_rate: config.learn.rate_mib << 20,
         learn_concurrent_max: config.learn.concurrent_max,
+        reply_spool_max: config.reply.spool_max_mib << 20,
         log,
     };
     let world = NodeWorld {

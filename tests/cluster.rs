@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use client::outcome::Outcome as Told;
 use client::router::{Options as RouterOptions, Router};
 use client::session::Session;
 use commands::coprocessor::Redis;
@@ -23,7 +24,7 @@ use types::id::{NodeId, PartitionId, RequestId, TableId};
 use types::limits::Limits;
 use types::slot::Slot;
 use types::txn::{Call, Coprocessor, Database, Proto};
-use wire::rpc::{ControlRequest, ControlResponse, Execute, Executed, Outcome, ReplicaState, Replicate};
+use wire::rpc::{ControlRequest, ControlResponse, Execute, Executed, Outcome, Refusal, ReplicaState, Replicate};
 
 const PARTITIONS: u32 = 4;
 
@@ -149,6 +150,7 @@ impl Cluster {
             min_write_members: 2,
             learn_rate: 64 << 20,
             learn_concurrent_max: 2,
+            reply_spool_max: 64 << 20,
             log: pegasus_log::options::Options {
                 segment_bytes: 1 << 20,
                 retain_bytes: 1 << 20,
@@ -196,7 +198,7 @@ impl Cluster {
 
     async fn call(&mut self, args: &[&str]) -> String {
         match self.router.execute(&mut self.session, &[call(args)]).await.pop() {
-            Some(Outcome::Reply(reply)) => String::from_utf8_lossy(&reply).trim_end().to_owned(),
+            Some(Told::Reply(reply)) => String::from_utf8_lossy(&reply).trim_end().to_owned(),
             other => panic!("{args:?}: {other:?}"),
         }
     }
@@ -255,6 +257,46 @@ async fn a_retried_write_is_applied_once_also_after_a_restart() {
     assert_eq!(cluster.call(&["DEL", "n"]).await, ":1");
     assert_eq!(at_primary(&cluster, setnx(false)).await, ":0", "the first attempt arrives after the second was answered");
     assert_eq!(cluster.call(&["EXISTS", "n"]).await, ":0");
+}
+
+/// A long read in the middle of writes: what comes before it is done, once, and the rest is not, however often that is asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_is_cut_where_a_long_read_comes_and_its_retries_are_cut_there_too() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut cluster = Cluster::start(dir.path()).await;
+    let part = "x".repeat(10_000);
+    for _ in 0..150 {
+        cluster.call(&["RPUSH", "{n}list", &part]).await;
+    }
+    let table = cluster.router.routes().table();
+    let words = [&["INCR", "{n}"][..], &["LRANGE", "{n}list", "0", "-1"], &["DEL", "{n}list"], &["INCR", "{n}"]];
+    let request = |number, again, from: usize| Execute {
+        table,
+        request: RequestId { session: 78, number },
+        again,
+        patience: Duration::from_secs(5),
+        calls: words[from..].iter().map(|words| call(words)).collect(),
+    };
+    let at_primary = async |cluster: &Cluster, request: Execute| {
+        for node in cluster.nodes.iter().flatten() {
+            let outcomes = node.execute(request.clone()).await.expect("no failure").outcomes;
+            if outcomes[0] != Outcome::Refused(Refusal::NotPrimary) {
+                return outcomes;
+            }
+        }
+        panic!("nobody is primary")
+    };
+    let apart = || Outcome::Refused(Refusal::Apart);
+    let one = Outcome::Reply(b":1\r\n".as_slice().into());
+    for again in [false, true, true, false] {
+        assert_eq!(at_primary(&cluster, request(1, again, 0)).await, [one.clone(), apart(), apart(), apart()]);
+    }
+    // A retry that does nothing at all is remembered, too: the list is short by the time the first attempt arrives.
+    assert_eq!(at_primary(&cluster, request(2, true, 1)).await, [apart(), apart(), apart()]);
+    assert_eq!(cluster.call(&["LTRIM", "{n}list", "0", "0"]).await, "+OK");
+    assert_eq!(at_primary(&cluster, request(2, false, 1)).await, [apart(), apart(), apart()]);
+    assert_eq!(cluster.call(&["LLEN", "{n}list"]).await, ":1");
+    assert_eq!(cluster.call(&["GET", "{n}"]).await, "$1\r\n1");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -346,7 +388,7 @@ async fn expired_keys_are_removed_on_all_members_by_themselves() {
             let command = Redis.resolve(&args).expect("a command");
             let dbsize = Call { command, database: Database(0), proto: Proto::Resp2, args, limits: Limits::DEFAULT };
             match cluster.router.execute(&mut cluster.session, &[(partition, dbsize)]).await.pop() {
-                Some(Outcome::Reply(reply)) => left += resp::walk::parse_integer(&reply).expect("a number"),
+                Some(Told::Reply(reply)) => left += resp::walk::parse_integer(&reply).expect("a number"),
                 other => panic!("{other:?}"),
             }
         }

@@ -136,9 +136,11 @@ impl Core {
             ControlRequest::Drain { node, on } => self.drain(now, &node, on),
             ControlRequest::Freeze { on } => self.freeze(now, on),
             ControlRequest::Force { partition, node } => self.force(now, partition, node),
-            ControlRequest::LearnBegin { .. } | ControlRequest::LearnFetch { .. } | ControlRequest::LearnEnd { .. } => {
-                Err(Refused("this is a meta server: it holds no copies".to_owned()))
-            }
+            ControlRequest::LearnBegin { .. }
+            | ControlRequest::LearnFetch { .. }
+            | ControlRequest::LearnEnd { .. }
+            | ControlRequest::ReplyPiece { .. }
+            | ControlRequest::ReplyEnd { .. } => Err(Refused("this is a meta server: it holds no copies".to_owned())),
             ControlRequest::Configure(_) => Err(Refused("this is a meta server: it is not configured by others".to_owned())),
         });
         handled.unwrap_or_else(|Refused(reason)| Handled::quiet(ControlResponse::Refused(reason)))

@@ -4,13 +4,14 @@
 use std::vec::IntoIter;
 
 use bytes::Bytes;
+use client::long::Lost;
+use client::outcome::Outcome;
 use commands::table::{Command, Flag, Merge, by_id};
 use resp::reply;
 use types::txn::{Call, CommandId};
-use wire::rpc::Outcome;
 
 use crate::errors;
-use crate::merge::merge;
+use crate::merge::{chain, merge};
 use crate::output::Output;
 use crate::stats::{Shard, add};
 
@@ -103,6 +104,37 @@ impl Batch {
         self.calls.iter().any(|(_, call)| by_id(call.command).is_some_and(|command| command.is(Flag::Write)))
     }
 
+    /// Fetches what has to be known of long replies before [`Batch::finish`]: all of those that become one with others, but where they are
+    /// only chained.
+    pub(crate) async fn fetch(&self, outcomes: &mut [Outcome]) {
+        let (mut rest, mut left) = (outcomes, MERGED_MAX);
+        for step in &self.steps {
+            let (calls, merge) = match step.what {
+                What::Local(_) => continue,
+                What::Call => (1, None),
+                What::Merge { merge, calls, .. } => (calls, Some(merge)),
+            };
+            let (these, behind) = std::mem::take(&mut rest).split_at_mut(calls);
+            rest = behind;
+            let Some(merge) = merge else { continue };
+            for outcome in these {
+                let Outcome::Long(long) = outcome else { continue };
+                let fetched = if merge == Merge::Concat {
+                    long.look(HEADER_MAX).await
+                } else {
+                    let Outcome::Long(long) = std::mem::replace(outcome, Outcome::Reply(Bytes::new())) else { continue };
+                    long.whole(left).await.map(|reply| {
+                        left -= reply.len();
+                        *outcome = Outcome::Reply(reply);
+                    })
+                };
+                if let Err(lost) = fetched {
+                    *outcome = Outcome::Reply(error(&lost));
+                }
+            }
+        }
+    }
+
     /// Appends all replies to `output` and begins anew. `outcomes` are those of the calls; `time` is what they took together.
     pub(crate) fn finish(&mut self, outcomes: Vec<Outcome>, output: &mut Output, shard: &Shard, time: std::time::Duration) {
         assert_eq!(outcomes.len(), self.calls.len(), "one outcome for each call");
@@ -180,6 +212,11 @@ fn write_outcome(outcome: Outcome, id: CommandId, silent: bool, output: &mut Out
                 output.push(reply);
             }
         }
+        Outcome::Long(long) => {
+            if !silent {
+                output.push_long(long);
+            }
+        }
         Outcome::Refused(refusal) => {
             let before = output.tail().len();
             reply::error(output.tail(), errors::text(refusal, command(id)));
@@ -201,6 +238,19 @@ fn write_merged(
     shard: &Shard,
 ) {
     let mut merged = Vec::new();
+    if outcomes.as_slice()[..calls].iter().any(|outcome| matches!(outcome, Outcome::Long(_))) {
+        let mut chained = Output::default();
+        let parts = if step.silent { &mut chained } else { &mut *output };
+        return match chain(command(step.command), outcomes.by_ref().take(calls).collect(), parts) {
+            Ok(()) => {}
+            Err(error) => {
+                note_error(step.command, &error, shard);
+                if !step.silent {
+                    output.push(error.into());
+                }
+            }
+        };
+    }
     merge(kind, command(step.command), &outcomes.as_slice()[..calls], places, &mut merged);
     outcomes.by_ref().take(calls).for_each(drop);
     if merged.first() == Some(&b'-') {
@@ -229,5 +279,15 @@ fn note_error(id: CommandId, reply: &[u8], shard: &Shard) {
     shard.error(reply);
 }
 
+fn error(lost: &Lost) -> Bytes {
+    let mut error = Vec::new();
+    reply::error(&mut error, &errors::lost(lost));
+    error.into()
+}
+
+/// Bytes of long replies that are put together in memory.
+const MERGED_MAX: usize = 256 << 20;
+/// The header of an array fits into this.
+const HEADER_MAX: u32 = 64;
 /// Room that is kept for the next batch.
 const KEPT: usize = 1024;

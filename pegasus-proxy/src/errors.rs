@@ -1,5 +1,6 @@
 //! What a client is told when a call has no reply: the whole list, on one page.
 
+use client::long::Lost;
 use commands::table::{Command, Flag};
 use wire::rpc::Refusal;
 
@@ -15,7 +16,17 @@ pub(crate) fn text(refusal: Refusal, command: &Command) -> &'static str {
         Refusal::UnknownCommand => "ERR the node of the key runs another version and does not know this command",
         // Never a definite error: the write may be on its way to being committed.
         Refusal::Unknown if command.is(Flag::Write) => "ERR no answer in time, it is not known whether the write took effect",
+        Refusal::Apart => "TRYAGAIN The command waited for others before it for too long and was not run",
         Refusal::Unknown => "TRYAGAIN No answer in time",
+    }
+}
+
+/// The error reply for a long reply of which nothing was sent.
+pub(crate) fn lost(lost: &Lost) -> String {
+    match lost {
+        Lost::Refused(text) => text.clone(),
+        Lost::TooLong => "ERR the reply is too long to be put together from those of several partitions".to_owned(),
+        Lost::Gone(_) => "TRYAGAIN The reply could not be fetched from its node".to_owned(),
     }
 }
 

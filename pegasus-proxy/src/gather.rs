@@ -11,9 +11,8 @@ use types::args::Args;
 use types::slot::Slot;
 use types::time::UnixMs;
 use types::txn::{Call, Proto};
-use wire::rpc::Outcome;
 
-use crate::scan::{Failed, Walker};
+use crate::scan::{Failed, Walker, reply_of};
 
 impl Walker<'_> {
     /// Runs a command over copies of the values of its keys.
@@ -28,11 +27,7 @@ impl Walker<'_> {
         let mut memory = Memory::new(now);
         let mut left = BYTES_MAX;
         for (name, outcome) in names.into_iter().zip(outcomes) {
-            let reply = match outcome {
-                Outcome::Reply(reply) if walk::is_error(&reply) => return Err(Failed::Error(reply)),
-                Outcome::Reply(reply) => reply,
-                Outcome::Refused(refusal) => return Err(Failed::Refused(refusal)),
-            };
+            let reply = reply_of(outcome, left + FRAMING_MAX).await?;
             let Some(payload) = walk::parse_bulk(&reply) else { continue };
             left = left.checked_sub(payload.len()).ok_or_else(|| Failed::Error(TOO_LARGE.into()))?;
             let restored = memory.call(&Redis, &self::call(call, &[b"restore", name, b"0", payload]));
@@ -53,4 +48,6 @@ fn call(original: &Call, words: &[&[u8]]) -> Call {
 
 /// Bytes of all values that are copied for one command.
 const BYTES_MAX: usize = 256 << 20;
+/// What a payload has around it in a reply.
+const FRAMING_MAX: usize = 32;
 const TOO_LARGE: &[u8] = b"-ERR the values of this command are too large to be gathered from several partitions\r\n";

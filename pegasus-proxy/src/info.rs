@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
+use client::outcome::Outcome;
 use client::session::Session;
 use commands::census;
 use commands::table::by_id;
 use resp::reply;
 use types::txn::{Call, CommandId, Database, KeyCount};
-use wire::rpc::Outcome;
 
 use crate::metrics::Metrics;
 use crate::server::Shared;

@@ -1,15 +1,18 @@
 //! A connection's socket: reading and writing that end when the connection is told to close.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
+use client::long::{Lost, TOUCH};
+use resp::reply;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::clients::{Client, Signal};
+use crate::errors;
 use crate::input::Input;
 use crate::output::Output;
 
@@ -31,6 +34,9 @@ pub(crate) enum End {
     /// The client does not take what it is sent.
     #[error("client takes no replies")]
     Stuck,
+    /// The rest of a long reply is not to be had any more. The protocol knows no other way to say so.
+    #[error("lost in the middle of a reply")]
+    Lost(#[source] Lost),
     /// The socket failed.
     #[error("socket")]
     Socket(#[source] io::Error),
@@ -69,13 +75,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     pub(crate) async fn write(&mut self, output: &mut Output) -> Result<usize, End> {
         let mut total = 0;
         loop {
+            if output.turn().is_some() {
+                Box::pin(self.fetch(output)).await?;
+                continue;
+            }
             let count = match self.try_write(output).await {
                 Some(written) => written.map_err(End::Socket)?,
                 // Only a client that is slow costs a timer.
-                None => match tokio::time::timeout(STUCK, self.write_some(output)).await {
-                    Ok(written) => written?,
-                    Err(_) => return Err(End::Stuck),
-                },
+                None => self.write_slowly(output).await?,
             };
             if count == 0 {
                 self.client.unwritten.store(0, Ordering::Relaxed);
@@ -83,6 +90,56 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             }
             total += count;
         }
+    }
+
+    /// Fetches a piece of the long reply whose turn it is.
+    async fn fetch(&mut self, output: &mut Output) -> Result<(), End> {
+        loop {
+            let Some(long) = output.turn() else { return Ok(()) };
+            let fetched = {
+                let client = &self.client;
+                let mut next = std::pin::pin!(long.next());
+                let fetched = poll_fn(|cx| {
+                    if let Poll::Ready(fetched) = next.as_mut().poll(cx) {
+                        return Poll::Ready(Ok(fetched));
+                    }
+                    client.listen(cx.waker());
+                    if client.signal() == Signal::Kill { Poll::Ready(Err(End::Killed)) } else { Poll::Pending }
+                });
+                tokio::time::timeout(TOUCH, fetched).await
+            };
+            match fetched {
+                // It is being made: the others wait, too.
+                Err(_) => output.longs().for_each(|long| long.touch()),
+                Ok(fetched) => {
+                    match fetched? {
+                        Ok(Some(piece)) => output.insert(piece),
+                        Ok(None) => output.end_turn(),
+                        Err(lost) if long_begun(output) => return Err(End::Lost(lost)),
+                        Err(lost) => {
+                            let mut error = Vec::new();
+                            reply::error(&mut error, &errors::lost(&lost));
+                            output.end_turn();
+                            output.insert(error.into());
+                        }
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Writes to a client that does not take everything at once.
+    async fn write_slowly(&mut self, output: &mut Output) -> Result<usize, End> {
+        let mut waited = Duration::ZERO;
+        while waited < STUCK {
+            match tokio::time::timeout(TOUCH, self.write_some(output)).await {
+                Ok(written) => return written,
+                Err(_) => output.longs().for_each(|long| long.touch()),
+            }
+            waited += TOUCH;
+        }
+        Err(End::Stuck)
     }
 
     /// Writes what the socket takes now; `None` if it takes nothing.
@@ -120,6 +177,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let _ =
             tokio::time::timeout(LINGER, async { while matches!(self.stream.read(&mut unread).await, Ok(count) if count > 0) {} }).await;
     }
+}
+
+fn long_begun(output: &mut Output) -> bool {
+    output.turn().is_some_and(|long| long.begun())
 }
 
 /// A client that takes not a single byte of its replies for so long is closed.

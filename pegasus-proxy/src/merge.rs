@@ -1,11 +1,13 @@
 //! Several partitions' outcomes of one command become one reply.
 
 use bytes::Bytes;
+use client::outcome::Outcome;
 use commands::table::{Command, Merge};
 use resp::{reply, walk};
-use wire::rpc::{Outcome, Refusal};
+use wire::rpc::Refusal;
 
 use crate::errors;
+use crate::output::Output;
 
 /// Appends the one reply. `order` is, for [`Merge::Interleave`], the place of each element of each outcome in turn.
 pub(crate) fn merge(kind: Merge, command: &Command, outcomes: &[Outcome], order: &[u32], out: &mut Vec<u8>) {
@@ -28,6 +30,54 @@ pub(crate) fn merge(kind: Merge, command: &Command, outcomes: &[Outcome], order:
     }
 }
 
+/// Appends the one reply, for [`Merge::Concat`], where some are long: those are not here, but were looked at.
+///
+/// # Errors
+/// An error reply in place of it.
+pub(crate) fn chain(command: &Command, outcomes: Vec<Outcome>, output: &mut Output) -> Result<(), Vec<u8>> {
+    let mut error = Vec::new();
+    match replies(&outcomes) {
+        Ok(_) => {}
+        Err(No::Refused(refusal)) => {
+            reply::error(&mut error, errors::text(refusal, command));
+            return Err(error);
+        }
+        Err(No::Error(said)) => return Err(said.to_vec()),
+    }
+    let headers: Option<Vec<(usize, usize)>> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Outcome::Reply(reply) => Some((header(reply)?.0, walk::elements(reply)?.len())),
+            Outcome::Long(long) => header(long.looked()),
+            Outcome::Refused(_) => None,
+        })
+        .collect();
+    let Some(headers) = headers else {
+        reply::error(&mut error, errors::MALFORMED);
+        return Err(error);
+    };
+    reply::array(output.tail(), headers.iter().map(|(_, count)| count).sum());
+    for (outcome, (len, _)) in outcomes.into_iter().zip(headers) {
+        match outcome {
+            Outcome::Reply(reply) => output.push(reply.slice(len..)),
+            Outcome::Long(mut long) => {
+                long.skip(len);
+                output.push_long(long);
+            }
+            Outcome::Refused(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Length of the header of an array, and how many elements it announces.
+fn header(reply: &[u8]) -> Option<(usize, usize)> {
+    let end = reply.iter().position(|&byte| byte == b'\n')?;
+    let count = reply.get(1..end)?.strip_suffix(b"\r")?;
+    let count = resp::number::parse_integer(count).filter(|_| reply[0] == b'*')?;
+    Some((end + 1, usize::try_from(count).ok()?))
+}
+
 /// Why there is no merged reply.
 enum No<'a> {
     Refused(Refusal),
@@ -44,7 +94,7 @@ fn replies(outcomes: &[Outcome]) -> Result<Vec<&Bytes>, No<'_>> {
     };
     if let Some(refusal) = refused(|refusal| refusal == Refusal::Unknown).or_else(|| refused(|_| true)) {
         // Some partitions did it, others did not: of a write that is as good as not knowing. The text for it says so.
-        let some_ran = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Reply(_)));
+        let some_ran = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Reply(_) | Outcome::Long(_)));
         return Err(No::Refused(if some_ran { Refusal::Unknown } else { refusal }));
     }
     let replies: Vec<&Bytes> =

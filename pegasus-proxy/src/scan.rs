@@ -1,13 +1,16 @@
 //! Commands that choose their partition one after another: SCAN and RANDOMKEY.
 
 use bytes::Bytes;
+use client::outcome::Outcome;
 use client::router::Router;
 use client::session::Session;
 use resp::{reply, walk};
 use types::args::Args;
 use types::slot::Cursor;
 use types::txn::{Call, CommandId};
-use wire::rpc::{Outcome, Refusal};
+use wire::rpc::Refusal;
+
+use crate::errors;
 
 /// The ways to partitions of one session.
 pub(crate) struct Walker<'a> {
@@ -26,9 +29,7 @@ pub(crate) enum Failed {
 impl Walker<'_> {
     async fn ask(&mut self, partition: u32, call: Call) -> Result<Bytes, Failed> {
         match self.router.execute(self.session, &[(partition, call)]).await.pop() {
-            Some(Outcome::Reply(reply)) if walk::is_error(&reply) => Err(Failed::Error(reply)),
-            Some(Outcome::Reply(reply)) => Ok(reply),
-            Some(Outcome::Refused(refusal)) => Err(Failed::Refused(refusal)),
+            Some(outcome) => reply_of(outcome, PAGE_MAX).await,
             None => Err(Failed::Malformed),
         }
     }
@@ -104,6 +105,21 @@ impl Walker<'_> {
     }
 }
 
+/// The reply, of `max` bytes at most, if it is no error.
+pub(crate) async fn reply_of(outcome: Outcome, max: usize) -> Result<Bytes, Failed> {
+    let lost = |lost| {
+        let mut error = Vec::new();
+        reply::error(&mut error, &errors::lost(&lost));
+        Failed::Error(error.into())
+    };
+    match outcome.whole(max).await.map_err(lost)? {
+        Outcome::Reply(reply) if walk::is_error(&reply) => Err(Failed::Error(reply)),
+        Outcome::Reply(reply) => Ok(reply),
+        Outcome::Long(_) => Err(Failed::Malformed), // none is left
+        Outcome::Refused(refusal) => Err(Failed::Refused(refusal)),
+    }
+}
+
 /// DBSIZE, else as `call`.
 fn dbsize(call: &Call) -> Call {
     Call { command: dbsize_id(), args: Args::copied(["dbsize"]), ..call.clone() }
@@ -113,6 +129,7 @@ fn dbsize(call: &Call) -> Call {
 fn size(outcome: Outcome) -> Result<u64, Failed> {
     match outcome {
         Outcome::Reply(reply) => walk::parse_integer(&reply).and_then(|size| u64::try_from(size).ok()).ok_or(Failed::Malformed),
+        Outcome::Long(_) => Err(Failed::Malformed),
         Outcome::Refused(refusal) => Err(Failed::Refused(refusal)),
     }
 }
@@ -134,6 +151,8 @@ fn count(args: &Args) -> usize {
     at.and_then(|at| args.get(at + 1)).and_then(resp::number::parse_integer).and_then(|n| usize::try_from(n).ok()).unwrap_or(COUNT_DEFAULT)
 }
 
+/// Bytes of what one partition answers.
+const PAGE_MAX: usize = 256 << 20;
 /// Keys that Redis looks at where the client does not say.
 const COUNT_DEFAULT: usize = 10;
 /// Partitions that one SCAN walks over.

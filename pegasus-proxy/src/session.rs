@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use client::outcome::Outcome;
 use client::session::Session as Numbers;
 use commands::table::{Command, Flag, NotFound, Place, by_id, find};
 use resp::batch::Drained;
@@ -329,7 +330,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if self.shared.pause.is_set() {
             wait_out_pause(&self.shared, scratch.batch.writes()).await;
         }
-        let outcomes = self.shared.router.execute(&mut self.numbers, scratch.batch.calls()).await;
+        let mut outcomes = self.shared.router.execute(&mut self.numbers, scratch.batch.calls()).await;
+        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Long(_))) {
+            Box::pin(scratch.batch.fetch(&mut outcomes)).await;
+        }
         let now = self.shared.clock.now();
         let (calls, before) = (outcomes.len(), scratch.output.len());
         scratch.batch.finish(outcomes, &mut scratch.output, &self.shard, now.since(self.started));
@@ -350,6 +354,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return Ok(());
         }
         let limit = self.shared.settings.load().output;
+        if limit.hard > 0 || limit.soft > 0 {
+            // Long replies count, too.
+            for long in output.longs().filter(|long| long.left().is_none()) {
+                let _ = long.look(1).await; // what is lost is told when it is its turn
+            }
+        }
         if limit.hard > 0 && output.len() > limit.hard {
             return Err(Ended::OutputLimit);
         }

@@ -289,3 +289,62 @@ async fn random_bytes_never_take_the_proxy_down() {
     }
     assert_eq!(server.client().await.run("PING").await, "PONG");
 }
+
+/// A server whose replies of 100 bytes and more are long, with a value that makes one of several pieces.
+async fn long_replies(settings: Settings) -> Server {
+    let server = Server::with_settings(settings).await;
+    server.client().await.run(&format!("SET k {}", "x".repeat(1_000_000))).await;
+    server.cluster.long_from.store(100, Ordering::Relaxed);
+    server
+}
+
+#[tokio::test]
+async fn long_replies_come_in_their_turn_and_are_given_up_when_they_were_written() {
+    let server = long_replies(Settings::default()).await;
+    let mut c = server.client().await;
+    c.send(b"ECHO a\r\nGET k\r\nECHO b\r\nMGET k none k\r\nCLIENT REPLY SKIP\r\nGET k\r\nKEYS *\r\nQUIT\r\n".to_vec()).await;
+    let value = format!("$1000000\r\n{}\r\n", "x".repeat(1_000_000));
+    let expected = format!("$1\r\na\r\n{value}$1\r\nb\r\n*3\r\n{value}$-1\r\n{value}*1\r\n$1\r\nk\r\n+OK\r\n");
+    assert!(c.rest().await == expected);
+    let long = server.cluster.long.lock();
+    assert!(long.len() >= 3 && long.iter().all(Option::is_none), "{} are kept", long.iter().flatten().count());
+}
+
+#[tokio::test]
+async fn keys_of_several_partitions_are_chained_whether_long_or_not() {
+    let server = long_replies(Settings::default()).await;
+    let mut c = server.client().await;
+    for key in 0..40 {
+        c.run(&format!("SET {{a}}{key} v")).await; // all at one partition
+    }
+    let keys = c.run("KEYS *").await;
+    assert_eq!(keys.split_whitespace().count(), 41, "{keys}");
+    assert!(!server.cluster.long.lock().is_empty(), "one of the partitions had a long reply");
+}
+
+#[tokio::test]
+async fn a_long_reply_that_is_lost_is_an_error_before_its_first_byte_and_the_end_after_it() {
+    let server = long_replies(Settings::default()).await;
+    server.cluster.forgets_from.store(0, Ordering::Relaxed);
+    let mut c = server.client().await;
+    c.send(b"ECHO a\r\nGET k\r\nECHO b\r\nQUIT\r\n".to_vec()).await;
+    assert_eq!(c.rest().await, "$1\r\na\r\n-TRYAGAIN 0 is forgotten\r\n$1\r\nb\r\n+OK\r\n");
+    server.cluster.forgets_from.store(300_000, Ordering::Relaxed);
+    let mut c = server.client().await;
+    c.send(b"GET k\r\nECHO b\r\n".to_vec()).await;
+    let rest = c.rest().await;
+    assert!(rest.starts_with("$1000000\r\nxxx") && rest.ends_with("xxx") && rest.len() < 1_000_000, "{} bytes", rest.len());
+    assert_eq!(server.client().await.run("ECHO c").await, "\"c\"");
+}
+
+#[tokio::test]
+async fn a_long_reply_counts_for_the_output_limit() {
+    let output = OutputLimit { hard: 900_000, ..OutputLimit::default() };
+    let server = long_replies(Settings { output, ..Settings::default() }).await;
+    let mut c = server.client().await;
+    c.send(b"GET k\r\n".to_vec()).await;
+    assert_eq!(c.rest().await, "");
+    let output = OutputLimit { hard: 1_100_000, ..OutputLimit::default() };
+    let server = long_replies(Settings { output, ..Settings::default() }).await;
+    assert_eq!(server.client().await.run("GET k").await.len(), 1_000_002);
+}

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use types::group::GroupConfig;
 use types::id::{Ballot, Decree, NodeId, PartitionId, TableId};
+use types::reply::{Finished, Reply};
 use types::txn::{Abort, Call, Coprocessor};
 use wire::rpc::{
     Assignment, ControlRequest, ControlResponse, Duty, Execute, Executed, NodeReport, Outcome, Refusal, ReplicaState, Replicate,
@@ -34,9 +35,11 @@ use crate::metrics::Metrics;
 use crate::partition::View;
 use crate::pool::Pool;
 use crate::queue::Group;
+use crate::reads::{self, Asker, Reads};
 use crate::recovery::{self, Entries, OpenError};
 use crate::report;
 use crate::shard::{Event, Inbox, InboxLimits, Shard, Tools};
+use crate::spool::Spools;
 
 /// What a node is told at its start.
 #[derive(Clone)]
@@ -69,6 +72,8 @@ pub struct NodeOptions {
     pub learn_rate: u64,
     /// Learners that are sent files at once.
     pub learn_concurrent_max: usize,
+    /// Bytes that long replies may take on the disk until their clients have taken them.
+    pub reply_spool_max: u64,
     /// The log's options.
     pub log: pegasus_log::options::Options,
 }
@@ -104,6 +109,7 @@ pub struct Node {
     pub(crate) state: Mutex<Option<Entries>>,
     home: Home,
     pub(crate) sources: Sources,
+    reads: Arc<Reads>,
     /// Whether garbage is being collected.
     collecting: Arc<AtomicBool>,
     /// What learners of this node take in.
@@ -134,6 +140,15 @@ impl Node {
         let _ = std::fs::remove_dir_all(options.data.join("learn/in")); // of an earlier process
         let pool = world.machine.pool(&format!("{}-disk", options.node), options.pool_threads, POOL_QUEUE).map_err(OpenError::Thread)?;
         let pool = Arc::new(pool);
+        let long = world.machine.pool(&format!("{}-long", options.node), LONG_THREADS, POOL_QUEUE).map_err(OpenError::Thread)?;
+        let (spool, clock, machine) = (options.data.join("spool"), Arc::clone(&world.clock), Arc::clone(&world.machine));
+        let reads = Arc::new(Reads {
+            coprocessor: Arc::clone(&world.coprocessor),
+            clock: Arc::clone(&world.clock),
+            pool: Arc::clone(&pool),
+            long,
+            spools: Arc::new(Spools::new(spool, options.reply_spool_max, incarnation, clock, machine)),
+        });
         let log = Arc::new(recovered.log);
         let metrics = Arc::new(Metrics::default());
         let home = Home::default();
@@ -164,6 +179,7 @@ impl Node {
             state: Mutex::new(Some(recovered.state)),
             home: home.clone(),
             sources: Sources::new(options.data.join("learn/out"), incarnation),
+            reads,
             collecting: Arc::default(),
             intake: Meter::default(),
             retired: Mutex::default(),
@@ -213,6 +229,7 @@ impl Node {
     /// Takes nothing new, finishes what is under way, flushes the stores and closes the log. Gives up waiting for peers after `patience`.
     pub async fn close(&self, patience: Duration) {
         self.stop.cancel();
+        self.reads.spools.close();
         let closing = self.inboxes.iter().map(|inbox| {
             let (done, closed) = oneshot::channel();
             inbox.send(Event::Close(done));
@@ -264,6 +281,11 @@ impl Node {
     /// The stores of the replicas here, for whoever compares them.
     pub fn stores(&self) -> Vec<(PartitionId, Arc<Store>)> {
         self.all_views().iter().filter_map(|view| Some((view.id, Arc::clone(view.store.as_ref()?)))).collect()
+    }
+
+    /// Bytes of long replies that wait for their clients, and how many these are.
+    pub fn long_replies(&self) -> (u64, usize) {
+        self.reads.spools.usage()
     }
 
     /// State of each replica, by partition.
@@ -383,6 +405,7 @@ impl Node {
     /// Tells the log what the stores have made durable, and flushes the store that holds the log back when it is too large. Blocks.
     pub(crate) fn maintain(&self) {
         self.sources.expire(self.world.clock.now());
+        self.reads.spools.expire();
         self.trim();
         self.remove_retired();
         self.collect();
@@ -537,35 +560,6 @@ impl Node {
     pub(crate) async fn woken(&self) {
         self.news.notified().await;
     }
-
-    /// Runs reads that need the disk, elsewhere.
-    fn read_cold(&self, view: Arc<View>, calls: SmallVec<[(u32, Call); 1]>, frame: Arc<Frame>) {
-        Metrics::add(&self.metrics.reads_cold, calls.len());
-        let coprocessor = Arc::clone(&self.world.coprocessor);
-        let clock = Arc::clone(&self.world.clock);
-        let places: SmallVec<[u32; 4]> = calls.iter().map(|(place, _)| *place).collect();
-        let refused = Arc::clone(&frame);
-        let seed = self.seed();
-        let job = move || {
-            let outcomes = calls.into_iter().map(|(place, call)| {
-                let outcome = view.readable(clock.now()).and_then(|store| {
-                    let mut reply = Vec::new();
-                    match coprocessor.execute(&mut Reader::new(store, Tier::Disk, clock.unix(), seed), &call, &mut reply) {
-                        Ok(()) => Ok(Outcome::Reply(reply.into())),
-                        Err(error) => {
-                            warn!(partition = %view.id, %error, "read");
-                            Err(Refusal::NotPrimary)
-                        }
-                    }
-                });
-                (place, outcome.unwrap_or_else(Outcome::Refused))
-            });
-            frame.fill(outcomes.collect::<Vec<_>>());
-        };
-        if self.pool.submit(job).is_err() {
-            refused.refuse(places, Refusal::Busy);
-        }
-    }
 }
 
 impl Service for Node {
@@ -583,7 +577,7 @@ impl Service for Node {
         }
         let (began, now) = (self.world.clock.now(), self.world.clock.unix());
         let mut outcomes = Vec::with_capacity(request.calls.len());
-        let mut hot = 0;
+        let (mut hot, mut held) = (0, 0);
         let mut later: SmallVec<[(u32, Later); 4]> = SmallVec::new();
         let mut missing = 0;
         for (place, (index, call)) in request.calls.into_iter().enumerate() {
@@ -598,14 +592,16 @@ impl Service for Node {
                 (_, Err(refusal)) => Some(Outcome::Refused(refusal)),
                 (_, Ok(_)) if write => None,
                 (_, Ok(store)) => {
-                    let mut reply = Vec::new();
-                    match coprocessor.execute(&mut Reader::new(store, Tier::Memory, now, self.seed()), &call, &mut reply) {
-                        Ok(()) => {
+                    let mut reply = Reply::bounded(reads::limit(held));
+                    let ran = coprocessor.execute(&mut Reader::new(store, Tier::Memory, now, self.seed()), &call, &mut reply);
+                    match (ran, reply.finish()) {
+                        (Ok(()), Finished::Held(reply)) => {
                             hot += 1;
+                            held += reply.len();
                             Some(Outcome::Reply(reply.into()))
                         }
-                        Err(Abort::Cold) => None,
-                        Err(Abort::Storage(error)) => {
+                        (Ok(()) | Err(Abort::Cold), _) => None,
+                        (Err(Abort::Storage(error)), _) => {
                             warn!(partition = %view.id, %error, "read");
                             Some(Outcome::Refused(Refusal::NotPrimary))
                         }
@@ -641,7 +637,8 @@ impl Service for Node {
                     Group { calls, writes: true, asker, again: request.again, deadline, cold: 0, ticket: None },
                 );
             } else {
-                self.read_cold(view, calls, Arc::clone(&frame));
+                Metrics::add(&self.metrics.reads_cold, calls.len());
+                self.reads.cold(view, calls, Asker { frame: Arc::clone(&frame), deadline }, self.seed());
             }
         }
         pending
@@ -675,6 +672,11 @@ impl Service for Node {
                 self.hosted(|node| node.learn_fetch(session, file, offset, bytes_max))
             }
             ControlRequest::LearnEnd { session } => self.hosted(|node| node.learn_end(session)),
+            ControlRequest::ReplyPiece { reply, offset, bytes_max } => self.reads.spools.piece(&self.pool, reply, offset, bytes_max),
+            ControlRequest::ReplyEnd { reply } => {
+                self.reads.spools.end(&self.pool, reply);
+                Pending::ready(Ok(ControlResponse::Done))
+            }
             _ => Pending::ready(Err(CallError::NotOffered)),
         }
     }
@@ -703,6 +705,8 @@ const RETIRE_EVERY: Duration = Duration::from_millis(20);
 const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Jobs that may wait for the pool.
 const POOL_QUEUE: usize = 4096;
+/// Threads that make long replies.
+const LONG_THREADS: usize = 2;
 /// Bytes of requests that may wait at one shard.
 const QUEUE_BYTES: usize = 256 << 20;
 /// Batches of messages that may wait at one shard: what is dropped is sent again.

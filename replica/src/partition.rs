@@ -24,6 +24,7 @@ use pacifica::replica::{Blocked, Input, LogToken, Output, Replica, Role, Suggest
 use tracing::{error, info, warn};
 use types::group::GroupConfig;
 use types::id::{Ballot, Decree, NodeId, PartitionId};
+use types::reply::{Finished, Reply, Sink, Stop};
 use types::time::{Time, UnixMs};
 use types::txn::{Abort, Coprocessor};
 use wire::rpc::{Refusal, ReplicaReport, ReplicaState};
@@ -33,6 +34,7 @@ use crate::frame::Replies;
 use crate::metrics::Metrics;
 use crate::queue::{Answer, AnswerKind, Answers, Group};
 use crate::sessions::{Seen, Sessions};
+use crate::spool::LONG;
 
 /// What other threads may see of a replica.
 pub(crate) struct View {
@@ -616,13 +618,37 @@ impl Partition {
 }
 
 /// Runs a group's calls in order over one transaction.
+///
+/// A read whose reply is long does not belong into a mutation, nor on this thread: there the request is cut, and so it is where its replies
+/// are many. What is behind the cut has no reply.
 fn run_calls(coprocessor: &dyn Coprocessor, txn: &mut Txn<'_>, group: &Group) -> Result<Replies, Abort> {
-    let mut bytes = Vec::with_capacity(16 * group.calls.len());
+    let mut reply = Reply::default();
+    reply.buffer().reserve(16 * group.calls.len());
     let mut ends = smallvec::SmallVec::with_capacity(group.calls.len());
+    let mut reading = None;
     for (_, call) in &group.calls {
-        coprocessor.execute(txn, call, &mut bytes)?;
-        ends.push(bytes.len() as u32);
+        if reply.len() > REPLIES_BYTES {
+            break;
+        }
+        if coprocessor.writes(call.command) {
+            coprocessor.execute(txn, call, &mut reply)?;
+        } else {
+            let read = reading.get_or_insert_with(|| {
+                let stop = Stop::default();
+                txn.stop_at(stop.clone());
+                Reply::bounded(LONG).stopping(stop)
+            });
+            let ran = coprocessor.execute(txn, call, read);
+            if read.is_lost() {
+                break;
+            }
+            ran?;
+            reply.extend_from_slice(read.buffer());
+            read.truncate(0);
+        }
+        ends.push(reply.len() as u32);
     }
+    let Finished::Held(bytes) = reply.finish() else { unreachable!("it has no limit") };
     Ok(Replies { bytes: bytes.into(), ends })
 }
 
@@ -632,6 +658,8 @@ const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 const BATCH_BYTES: usize = 1 << 20;
 /// Or this many requests.
 const BATCH_REQUESTS: usize = 1024;
+/// Replies to one request above this are not added to.
+const REPLIES_BYTES: usize = 16 << 20;
 /// Writes of one request above this are refused: they travel and are applied as one.
 const MUTATION_BYTES: usize = 160 << 20;
 /// Evaluations of a group that may give up because its data is not in memory; the next one waits for the disk, so that it ends.

@@ -65,10 +65,8 @@ impl Answer {
     pub(crate) fn tell(self, replies: &Replies) {
         let outcomes = self.places.iter().zip(replies.iter()).map(|(&place, reply)| (place, Outcome::Reply(reply)));
         self.frame.fill(outcomes);
-        // A retry whose calls are not those of the first attempt: the asker broke the protocol; nothing may be left waiting.
-        for &place in self.places.iter().skip(replies.ends.len()) {
-            self.frame.refuse([place], Refusal::Unknown);
-        }
+        // Where the request was cut.
+        self.frame.refuse(self.places.iter().skip(replies.ends.len()).copied(), Refusal::Apart);
     }
 
     pub(crate) fn refuse(self, refusal: Refusal) {

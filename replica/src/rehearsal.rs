@@ -7,19 +7,26 @@ use bytes::Bytes;
 use engine::store::{Store, Tier};
 use engine::txn::Reader;
 use engine::walk::laid_over;
+use types::reply::{Reply, Stop};
 use types::root::Root;
 use types::slot::Cursor;
 use types::time::UnixMs;
 use types::txn::{Abort, Call, Coprocessor, Database, HashKey, HashKeyTxn, KeyCount, Scanned, SortKeys, ValueId, Visit};
 
+use crate::spool::LONG;
+
 /// Runs `calls` over what is applied and forgets what they would write. May wait for the disk; what goes wrong will go wrong again
 /// where it matters.
 pub(crate) fn rehearse(coprocessor: &dyn Coprocessor, store: &Store, now: UnixMs, calls: &[Call]) {
-    let mut reply = Vec::new();
     for call in calls {
-        reply.clear();
-        let mut rehearsal = Rehearsal::over(Reader::new(store, Tier::Disk, now, 1));
-        if coprocessor.execute(&mut rehearsal, call, &mut reply).is_err() {
+        // A read that turns out long breaks off here, as it will there.
+        let stop = Stop::default();
+        let mut reply = Reply::bounded(LONG);
+        if !coprocessor.writes(call.command) {
+            reply = reply.stopping(stop.clone());
+        }
+        let mut rehearsal = Rehearsal::over(Reader::new(store, Tier::Disk, now, 1).stopping(stop));
+        if coprocessor.execute(&mut rehearsal, call, &mut reply).is_err() || reply.is_lost() && !coprocessor.writes(call.command) {
             return;
         }
     }

@@ -10,6 +10,8 @@
 mod alarm;
 mod attempt;
 mod clock;
+pub mod long;
+pub mod outcome;
 pub mod router;
 pub mod routes;
 pub mod session;

@@ -11,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use types::id::RequestId;
 use types::txn::Call;
-use wire::rpc::{ControlRequest, ControlResponse, Outcome, Refusal};
+use wire::rpc::{ControlRequest, ControlResponse, Refusal};
 
 use crate::alarm::Alarm;
-use crate::attempt::{Attempt, Fate, fates, send_whole};
+use crate::attempt::{Attempt, Fate, NoReply, outcomes, send_whole};
 use crate::clock;
+use crate::outcome::Outcome;
 use crate::routes::Routes;
 use crate::session::{Session, mix};
 use crate::watch::Watch;
@@ -164,24 +165,58 @@ impl Router {
     pub async fn execute(&self, session: &mut Session, calls: &[(u32, Call)]) -> Vec<Outcome> {
         let now = clock::now();
         let deadline = now + self.options.patience;
+        let outcomes = self.execute_until(session, calls, now, deadline).await;
+        if outcomes.iter().any(is_apart) { Box::pin(self.part(session, calls, outcomes, deadline)).await } else { outcomes }
+    }
+
+    /// Runs what has to run apart from the other calls of its partition, then what comes behind it, again and again. Off the hot path.
+    async fn part(&self, session: &mut Session, calls: &[(u32, Call)], mut outcomes: Vec<Outcome>, deadline: Instant) -> Vec<Outcome> {
+        let mut alone = true;
+        loop {
+            let now = clock::now();
+            let mut places: Vec<usize> = (0..calls.len()).filter(|&place| is_apart(&outcomes[place])).collect();
+            if places.is_empty() || now >= deadline {
+                return outcomes;
+            }
+            if alone {
+                let mut partitions = Vec::new();
+                places.retain(|&place| {
+                    let first = !partitions.contains(&calls[place].0);
+                    partitions.push(calls[place].0);
+                    first
+                });
+            }
+            alone = !alone;
+            let these: Vec<(u32, Call)> = places.iter().map(|&place| calls[place].clone()).collect();
+            let these = self.execute_until(session, &these, now, deadline).await;
+            if these.iter().all(is_apart) {
+                tokio::time::sleep(self.options.backoff_min).await;
+            }
+            for (place, outcome) in places.into_iter().zip(these) {
+                outcomes[place] = outcome;
+            }
+        }
+    }
+
+    async fn execute_until(&self, session: &mut Session, calls: &[(u32, Call)], now: Instant, deadline: Instant) -> Vec<Outcome> {
         let request = session.next_request();
-        let patience = self.options.patience.min(self.options.attempt_max);
+        let patience = deadline.duration_since(now).min(self.options.attempt_max);
         let first = now + patience; // the end of the first attempt
         let (whole, version) = {
             let routes = self.routes();
             (send_whole(&routes, request, patience, calls), routes.version())
         };
         match whole {
-            Some(pending) => {
+            Some((node, pending)) => {
                 let partitions = calls.iter().map(|(partition, _)| *partition);
                 let waited = Watch::new(self, version, now, first).answer(pending, partitions, &mut session.alarm).await;
-                match fates(calls.len(), waited) {
-                    Ok(outcomes) if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Reply(_))) => outcomes,
+                match outcomes(&node, calls.len(), waited) {
+                    Ok(outcomes) if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Reply(_) | Outcome::Long(_))) => outcomes,
                     other => {
                         let mut progress = Progress::new(calls.len());
                         match other {
                             Ok(outcomes) => (0..).zip(outcomes).for_each(|(place, outcome)| progress.tell(place, outcome.into())),
-                            Err(fate) => (0..calls.len() as u32).for_each(|place| progress.tell(place, fate.clone())),
+                            Err(none) => (0..calls.len() as u32).for_each(|place| progress.tell(place, Fate::None(none))),
                         }
                         Box::pin(self.finish(request, calls, progress, deadline, &mut session.alarm)).await
                     }
@@ -324,33 +359,44 @@ enum Urgency {
 
 impl Progress {
     fn new(count: usize) -> Progress {
-        Progress { outcomes: vec![Outcome::Refused(Refusal::NotReady); count], left: Vec::new(), urgency: Urgency::Later }
+        let mut outcomes = Vec::new();
+        outcomes.resize_with(count, || Outcome::Refused(Refusal::NotReady));
+        Progress { outcomes, left: Vec::new(), urgency: Urgency::Later }
     }
 
     fn tell(&mut self, place: u32, fate: Fate) {
         let outcome = &mut self.outcomes[place as usize];
-        let doubtful = *outcome == Outcome::Refused(Refusal::Unknown);
-        let again = match &fate {
-            Fate::Reply(_) => None,
-            Fate::Doubtful => Some(Urgency::Later),
-            Fate::Moved => Some(Urgency::Now),
-            Fate::Refused(Refusal::NotPrimary | Refusal::NotReady) => Some(Urgency::Soon),
-            // A member may be on its way back, or a learner about to be one.
-            Fate::Refused(Refusal::Busy | Refusal::Expired | Refusal::Unknown | Refusal::TooFewMembers) => Some(Urgency::Later),
-            Fate::Refused(Refusal::DiskFull | Refusal::TooLarge | Refusal::UnknownCommand) => None,
+        let none = match fate {
+            Fate::Reply(reply) => return *outcome = Outcome::Reply(reply),
+            Fate::Long(long) => return *outcome = Outcome::Long(long),
+            Fate::None(none) => none,
         };
-        match fate {
-            Fate::Reply(reply) => *outcome = Outcome::Reply(reply),
-            Fate::Doubtful | Fate::Moved => *outcome = Outcome::Refused(Refusal::Unknown),
+        let doubtful = *outcome == Outcome::Refused(Refusal::Unknown);
+        let again = match none {
+            NoReply::Doubtful => Some(Urgency::Later),
+            NoReply::Moved => Some(Urgency::Now),
+            NoReply::Refused(Refusal::NotPrimary | Refusal::NotReady) => Some(Urgency::Soon),
+            // A member may be on its way back, or a learner about to be one.
+            NoReply::Refused(Refusal::Busy | Refusal::Expired | Refusal::Unknown | Refusal::TooFewMembers) => Some(Urgency::Later),
+            NoReply::Refused(Refusal::DiskFull | Refusal::TooLarge | Refusal::UnknownCommand | Refusal::Apart) => None,
+        };
+        match none {
+            NoReply::Doubtful | NoReply::Moved => *outcome = Outcome::Refused(Refusal::Unknown),
+            // That it did not run, nor will under this request, is certain.
+            NoReply::Refused(Refusal::Apart) => *outcome = Outcome::Refused(Refusal::Apart),
             // An earlier attempt may still be under way or have run: that this one did not run says nothing about it.
-            Fate::Refused(_) if doubtful => {}
-            Fate::Refused(refusal) => *outcome = Outcome::Refused(refusal),
+            NoReply::Refused(_) if doubtful => {}
+            NoReply::Refused(refusal) => *outcome = Outcome::Refused(refusal),
         }
         if let Some(urgency) = again {
             self.left.push(place);
             self.urgency = self.urgency.max(urgency);
         }
     }
+}
+
+fn is_apart(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Refused(Refusal::Apart))
 }
 
 /// Longest pause while a hand-over is likely to be under way.

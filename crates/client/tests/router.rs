@@ -18,6 +18,9 @@ use types::slot::Slot;
 use types::txn::{Call, CommandId, Database, Proto};
 use wire::rpc::{ControlRequest, ControlResponse, Execute, Executed, Outcome, Refusal, Replicate};
 
+use client::long::{Long, Lost};
+use client::outcome::Outcome as Told;
+
 /// What a node does with one request.
 enum Do {
     Reply,
@@ -28,6 +31,10 @@ enum Do {
     Late(Duration),
     /// Replies to all calls but those of this partition.
     RefusePartition(u32, Refusal),
+    /// Cuts the request at this call: it and those behind it in its partition have to run apart.
+    Cut(usize),
+    /// Says that the reply is long.
+    Long,
 }
 
 #[derive(Default)]
@@ -37,7 +44,13 @@ struct Node {
     script: Mutex<Vec<Do>>,
     seen: Mutex<Vec<(RequestId, Vec<String>)>>,
     hanging: Mutex<Vec<tokio::sync::oneshot::Sender<Result<Executed, CallError>>>>,
+    /// The long reply, and what goes wrong when it is asked for.
+    long: Mutex<(Vec<u8>, Vec<ControlAnswer>)>,
+    /// Offsets and sizes of pieces that were asked for; `None` where it was given up.
+    pieces: Mutex<Vec<Option<(u64, u32)>>>,
 }
+
+type ControlAnswer = Result<ControlResponse, CallError>;
 
 impl Node {
     fn script(&self, mut steps: Vec<Do>) {
@@ -62,6 +75,14 @@ impl Service for Node {
             Do::RefusePartition(refused, refusal) => {
                 request.calls.iter().map(|(p, call)| if *p == refused { Outcome::Refused(refusal) } else { reply(call) }).collect()
             }
+            Do::Cut(place) => {
+                let partition = request.calls[place].0;
+                let apart = |(index, (p, call)): (usize, &(u32, Call))| {
+                    if index >= place && *p == partition { Outcome::Refused(Refusal::Apart) } else { reply(call) }
+                };
+                request.calls.iter().enumerate().map(apart).collect()
+            }
+            Do::Long => request.calls.iter().map(|_| Outcome::Long(77)).collect(),
             Do::Fail(error) => return Pending::ready(Err(error)),
             Do::Late(after) => {
                 let outcomes = request.calls.iter().map(|(_, call)| reply(call)).collect();
@@ -83,8 +104,24 @@ impl Service for Node {
 
     fn replicate(&self, _: Replicate) {}
 
-    fn control(&self, _: ControlRequest, _: Duration) -> Pending<ControlResponse> {
-        Pending::ready(Err(CallError::NotOffered))
+    fn control(&self, request: ControlRequest, _: Duration) -> Pending<ControlResponse> {
+        match request {
+            ControlRequest::ReplyPiece { reply: 77, offset, bytes_max } => {
+                self.pieces.lock().push(Some((offset, bytes_max)));
+                let (reply, wrong) = &mut *self.long.lock();
+                if let Some(answer) = wrong.pop() {
+                    return Pending::ready(answer);
+                }
+                let from = &reply[offset as usize..];
+                let bytes = Bytes::copy_from_slice(&from[..from.len().min(bytes_max as usize)]);
+                Pending::ready(Ok(ControlResponse::ReplyPiece { bytes, total: reply.len() as u64 }))
+            }
+            ControlRequest::ReplyEnd { reply: 77 } => {
+                self.pieces.lock().push(None);
+                Pending::ready(Ok(ControlResponse::Done))
+            }
+            _ => Pending::ready(Err(CallError::NotOffered)),
+        }
     }
 }
 
@@ -180,9 +217,10 @@ impl World {
             })
             .collect();
         let outcomes = self.router.execute(&mut self.session, &calls).await;
-        let show = |outcome: Outcome| match outcome {
-            Outcome::Reply(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
-            Outcome::Refused(refusal) => format!("{refusal:?}"),
+        let show = |outcome: Told| match outcome {
+            Told::Reply(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            Told::Long(_) => "long".to_owned(),
+            Told::Refused(refusal) => format!("{refusal:?}"),
         };
         outcomes.into_iter().map(show).collect()
     }
@@ -298,7 +336,7 @@ async fn an_answer_with_too_few_outcomes_leaves_everything_unknown_until_the_nex
     let call =
         Call { command: CommandId(0), database: Database(0), proto: Proto::Resp2, args: Args::copied(["x"]), limits: Limits::DEFAULT };
     let outcomes = router.execute(&mut Session::new(1), &[(0, call)]).await;
-    assert_eq!(outcomes, [Outcome::Reply(Bytes::from_static(b"x@"))]);
+    assert_eq!(outcomes, [Told::Reply(Bytes::from_static(b"x@"))]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -451,4 +489,73 @@ async fn the_background_loop_hears_of_changes_and_stops() {
         stop.cancel();
     };
     tokio::join!(w.router.run(stop.clone()), change);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_has_to_run_apart_keeps_its_place_among_the_others() {
+    let mut w = World::of(&["a", "a"]).await;
+    // Cut once, and what follows is cut again.
+    w.node("a").script(vec![Do::Cut(1), Do::Reply, Do::Cut(1)]);
+    assert_eq!(w.run(&["0:w", "0:long", "1:r", "0:x", "0:long2", "0:y"]).await, ["w@a", "long@a", "r@a", "x@a", "long2@a", "y@a"]);
+    let seen = w.node("a").seen();
+    assert_eq!(seen[1..], [vec!["0:long"], vec!["0:x", "0:long2", "0:y"], vec!["0:long2"], vec!["0:y"]]);
+    let numbers: Vec<u64> = w.node("a").seen.lock().iter().map(|(request, _)| request.number).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5], "each is a request of its own: none is a retry");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_always_cut_ends_with_patience() {
+    let mut w = World::of(&["a"]).await;
+    w.node("a").script((0..100_000).map(|_| Do::Cut(0)).collect());
+    assert_eq!(w.run(&["0:x"]).await, ["Apart"]);
+}
+
+/// A long reply of so many bytes, at node `a`.
+async fn long(w: &mut World, len: usize) -> Box<Long> {
+    w.node("a").script(vec![Do::Long]);
+    w.node("a").long.lock().0 = (0..len).map(|at| at as u8).collect();
+    let call =
+        Call { command: CommandId(0), database: Database(0), proto: Proto::Resp2, args: Args::copied(["x"]), limits: Limits::DEFAULT };
+    match w.router.execute(&mut w.session, &[(0, call)]).await.pop() {
+        Some(Told::Long(long)) => long,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_reply_comes_piece_by_piece_and_is_given_up_at_its_end() {
+    let mut w = World::of(&["a"]).await;
+    let mut reply = long(&mut w, 700_000).await;
+    let broken = || Err(CallError::Broken("a".to_owned()));
+    w.node("a").long.lock().1 = vec![broken(), Err(CallError::Timeout), Err(CallError::Overloaded)];
+    let mut got = Vec::new();
+    while let Some(piece) = reply.next().await.unwrap() {
+        got.extend_from_slice(&piece);
+    }
+    assert_eq!(got, w.node("a").long.lock().0);
+    drop(reply);
+    const PIECE: u32 = 256 << 10;
+    let at = |n: u64| Some((n * u64::from(PIECE), PIECE));
+    assert_eq!(*w.node("a").pieces.lock(), [at(0), at(0), at(0), at(0), at(1), at(2), None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_reply_that_cannot_be_had_says_why() {
+    let mut w = World::of(&["a"]).await;
+    let mut reply = long(&mut w, 700_000).await;
+    w.node("a").long.lock().1 = vec![Ok(ControlResponse::Refused("ERR no room".to_owned()))];
+    assert_eq!(reply.next().await.unwrap_err(), Lost::Refused("ERR no room".to_owned()));
+    // Nonsense is none of it.
+    let piece = |bytes: &'static [u8], total| Ok(ControlResponse::ReplyPiece { bytes: Bytes::from_static(bytes), total });
+    for nonsense in [piece(b"", 9), piece(b"12345", 4), Ok(ControlResponse::Done)] {
+        w.node("a").long.lock().1 = vec![nonsense];
+        assert_eq!(reply.next().await.unwrap_err(), Lost::Gone(CallError::NotOffered));
+    }
+    // A node that is gone is not waited for for ever.
+    w.node("a").long.lock().1 = (0..100_000).map(|_| Err(CallError::Unreachable("a".to_owned()))).collect();
+    assert!(matches!(reply.next().await, Err(Lost::Gone(CallError::Unreachable(_)))));
+    assert!(!reply.begun());
+    w.node("a").long.lock().1.clear();
+    assert_eq!(reply.whole(600_000).await.unwrap_err(), Lost::TooLong);
+    assert_eq!(w.node("a").pieces.lock().last(), Some(&None), "it is given up");
 }

@@ -2,6 +2,7 @@
 
 use types::args::Args;
 use types::limits::Limits;
+use types::reply::Reply;
 use types::txn::{Abort, Call, CommandId, Coprocessor, Database, HashKeyTxn, Proto};
 
 use crate::census;
@@ -25,7 +26,7 @@ impl Coprocessor for Redis {
         command == SWEEP || table::by_id(command).is_some_and(|command| command.is(Flag::Write))
     }
 
-    fn execute(&self, txn: &mut dyn HashKeyTxn, call: &Call, reply: &mut Vec<u8>) -> Result<(), Abort> {
+    fn execute(&self, txn: &mut dyn HashKeyTxn, call: &Call, reply: &mut Reply) -> Result<(), Abort> {
         let Some((command, run)) = program(call) else {
             refuse(call, reply);
             return Ok(());
@@ -68,7 +69,7 @@ fn program(call: &Call) -> Option<(&'static Command, crate::program::Run)> {
 }
 
 /// Answers a call that no partition runs. It comes from a proxy of another version: ours asks the table first.
-fn refuse(call: &Call, reply: &mut Vec<u8>) {
+fn refuse(call: &Call, reply: &mut Reply) {
     match table::find(&call.args) {
         Err(not_found) => not_found.write(&call.args, reply),
         Ok((_, command)) => {

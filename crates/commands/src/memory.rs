@@ -9,6 +9,7 @@ use std::ops::{Bound, ControlFlow, RangeInclusive};
 use bytes::Bytes;
 use types::args::Args;
 use types::limits::Limits;
+use types::reply::{Finished, Reply};
 use types::root::Root;
 use types::slot::{Cursor, SLOTS, hash48};
 use types::time::UnixMs;
@@ -107,8 +108,9 @@ impl Memory {
         self.decree += 1;
         self.writable = coprocessor.writes(call.command);
         self.changed = false;
-        let mut reply = Vec::new();
+        let mut reply = Reply::default();
         coprocessor.execute(self, call, &mut reply).expect("memory does not fail");
+        let Finished::Held(reply) = reply.finish() else { panic!("it has no limit") };
         assert!(!(self.changed && reply.starts_with(b"-")), "{:?} is refused and has written", call.args);
         reply
     }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use resp::{number, reply};
 use types::args::Args;
 use types::limits::Limits;
+use types::reply::Reply;
 use types::root::{Kind, Root};
 use types::txn::{Abort, Call, HashKey, HashKeyTxn, Proto};
 
@@ -26,7 +27,7 @@ pub(crate) struct Program<'a> {
     /// The partition.
     pub(crate) txn: &'a mut dyn HashKeyTxn,
     /// Where the reply goes.
-    pub(crate) out: &'a mut Vec<u8>,
+    pub(crate) out: &'a mut Reply,
 }
 
 /// Why a program ended without a regular reply.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use rocksdb::DBPinnableSlice;
+use types::reply::Stop;
 use types::root::Root;
 use types::slot::Cursor;
 use types::time::UnixMs;
@@ -17,7 +18,7 @@ use crate::root::{decode, decode_head};
 use crate::scan::{self, Bounds, damaged};
 use crate::store::{Store, Tier};
 use crate::view::View;
-use crate::walk::{Iterators, Walk, budget};
+use crate::walk::{Budget, Iterators, Walk};
 
 /// One read-only command's view of the applied state. Writing through it is a bug, and panics.
 ///
@@ -30,8 +31,9 @@ pub struct Reader<'a> {
     now: UnixMs,
     random: u64,
     seen: Seen,
-    /// Elements that may still be asked for one by one.
-    gets: usize,
+    budget: Budget,
+    /// Keys that were scanned.
+    scanned: usize,
     // Before the view, whose snapshot they read.
     iterators: Iterators<'a>,
     view: Option<View<'a>>,
@@ -54,7 +56,23 @@ struct SeenRoot {
 impl<'a> Reader<'a> {
     /// A view of `store` for one command that runs at `now`; `seed` starts its random numbers.
     pub fn new(store: &'a Store, tier: Tier, now: UnixMs, seed: u64) -> Reader<'a> {
-        Reader { store, tier, now, random: seed, seen: Seen::Nothing, gets: budget(tier), iterators: Iterators::default(), view: None }
+        Reader {
+            store,
+            tier,
+            now,
+            random: seed,
+            seen: Seen::Nothing,
+            budget: Budget::of(tier),
+            scanned: 0,
+            iterators: Iterators::default(),
+            view: None,
+        }
+    }
+
+    /// The command ends soon after `stop` was set, as [`Abort::Cold`].
+    pub fn stopping(mut self, stop: Stop) -> Reader<'a> {
+        self.budget.watch(stop);
+        self
     }
 
     /// The cheap case: the first read of a command, which may be its only one.
@@ -72,6 +90,7 @@ impl<'a> Reader<'a> {
 
     /// Everything from here on, and what was read so far, is one state.
     fn view(&mut self) -> Result<&View<'a>, Abort> {
+        self.budget.check()?;
         if self.view.is_none() {
             let view = View::new(self.store, self.tier)?;
             match std::mem::replace(&mut self.seen, Seen::Nothing) {
@@ -136,10 +155,15 @@ impl HashKeyTxn for Reader<'_> {
     }
 
     fn scan(&mut self, database: Database, from: Cursor, limit: usize, visit: usize) -> Result<(Vec<Scanned>, Option<Cursor>), Abort> {
+        if self.tier == Tier::Memory && self.scanned > SCANNED_MAX {
+            return Err(Abort::Cold);
+        }
         let store = self.store;
         let view = self.view()?;
         let Some(physical) = view.databases.physical(database) else { return Ok((Vec::new(), None)) };
-        scan::scan(store, view.iterate(), None, physical, from, Bounds { limit, visit })
+        let (found, next) = scan::scan(store, view.iterate(), None, physical, from, Bounds { limit, visit })?;
+        self.scanned += found.len();
+        Ok((found, next))
     }
 
     fn expired(&mut self, limit: usize) -> Result<Vec<(Database, Bytes)>, Abort> {
@@ -172,7 +196,7 @@ impl HashKeyTxn for Reader<'_> {
 
     fn get(&mut self, value: ValueId, sort_key: &[u8]) -> Result<Option<Bytes>, Abort> {
         let store = self.store;
-        self.gets = self.gets.checked_sub(1).ok_or(Abort::Cold)?;
+        self.budget.get()?;
         let Some(elements) = self.elements(value)? else { return Ok(None) };
         let view = self.view()?;
         let key = elements.element(sort_key);
@@ -188,11 +212,12 @@ impl HashKeyTxn for Reader<'_> {
     }
 
     fn range(&mut self, value: ValueId, keys: &SortKeys<'_>, visit: &mut Visit<'_>) -> Result<(), Abort> {
-        let (store, budget) = (self.store, budget(self.tier));
+        let store = self.store;
         let Some(walk) = self.elements(value)?.and_then(|elements| Walk::of(&elements.prefix(), keys)) else { return Ok(()) };
         self.view()?;
         let view = self.view.as_ref().expect("just made");
-        walk.stored(&mut self.iterators, store, || view.iterate(), budget, visit)
+        self.budget.begin();
+        walk.stored(&mut self.iterators, store, || view.iterate(), &mut self.budget, visit)
     }
 
     fn put(&mut self, _value: ValueId, _sort_key: &[u8], _element: Bytes) {
@@ -228,6 +253,9 @@ pub(crate) fn decode_root(record: Result<Option<DBPinnableSlice<'_>>, rocksdb::E
         Some(record) => decode(&record).map(Some).ok_or_else(|| damaged("a root record")),
     }
 }
+
+/// Keys that a command scans where it must not take long, before it may not go on.
+const SCANNED_MAX: usize = 4096;
 
 #[cold]
 fn read_only() -> ! {

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use types::id::Decree;
+use types::reply::Stop;
 use types::root::Root;
 use types::slot::Cursor;
 use types::time::UnixMs;
@@ -15,7 +16,7 @@ pub use crate::reader::Reader;
 use crate::root::Presence;
 use crate::scan::{self, Bounds};
 use crate::store::{Store, Tier, read_options};
-use crate::walk::{Iterators, Walk, laid_over};
+use crate::walk::{Budget, Iterators, Walk, laid_over};
 use crate::write_set::WriteSet;
 
 /// The transaction of one command that may write. Without [`Txn::commit`] it never happened.
@@ -29,6 +30,7 @@ pub struct Txn<'a> {
     /// The root looked at last: most commands read a key and then write it, which is one look-up.
     last: Option<(Key, Old)>,
     iterators: Iterators<'a>,
+    budget: Budget,
 }
 
 /// What there was under a key.
@@ -61,7 +63,22 @@ impl<'a> Txn<'a> {
     /// Begins a command. Its writes will follow those in `writes`.
     pub fn begin(store: &'a Store, overlay: &'a mut Overlay, writes: &'a mut WriteSet, context: Context) -> Txn<'a> {
         let savepoint = (writes.savepoint(), overlay.savepoint());
-        Txn { store, overlay, writes, context, savepoint, committed: false, last: None, iterators: Iterators::default() }
+        Txn {
+            store,
+            overlay,
+            writes,
+            context,
+            savepoint,
+            committed: false,
+            last: None,
+            iterators: Iterators::default(),
+            budget: Budget::default(),
+        }
+    }
+
+    /// Walks end soon after `stop` was set, as [`Abort::Cold`].
+    pub fn stop_at(&mut self, stop: Stop) {
+        self.budget.watch(stop);
     }
 
     /// Bytes that the command added to the write set so far.
@@ -229,6 +246,7 @@ impl HashKeyTxn for Txn<'_> {
     }
 
     fn scan(&mut self, database: Database, from: Cursor, limit: usize, visit: usize) -> Result<(Vec<Scanned>, Option<Cursor>), Abort> {
+        self.budget.check()?;
         let Some(physical) = self.overlay.databases.physical(database) else { return Ok((Vec::new(), None)) };
         let options = read_options(self.context.tier);
         scan::scan(self.store, options, Some(self.overlay), physical, from, Bounds { limit, visit })
@@ -279,9 +297,9 @@ impl HashKeyTxn for Txn<'_> {
 
     fn range(&mut self, value: ValueId, keys: &SortKeys<'_>, visit: &mut Visit<'_>) -> Result<(), Abort> {
         let Some(walk) = self.elements(value).and_then(|elements| Walk::of(&elements.prefix(), keys)) else { return Ok(()) };
-        let (store, tier, iterators) = (self.store, self.context.tier, &mut self.iterators);
-        // No budget: a write is evaluated once, where it must be.
-        let stored = |visit: &mut Visit<'_>| walk.stored(iterators, store, || read_options(tier), usize::MAX, visit);
+        // Its budget has no bounds: a write is evaluated once, where it must be.
+        let (store, tier, iterators, budget) = (self.store, self.context.tier, &mut self.iterators, &mut self.budget);
+        let stored = |visit: &mut Visit<'_>| walk.stored(iterators, store, || read_options(tier), budget, visit);
         laid_over(self.overlay.elements(&walk), walk.reverse(), stored, visit)
     }
 

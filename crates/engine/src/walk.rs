@@ -4,6 +4,7 @@ use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 use rocksdb::{DBRawIteratorWithThreadMode, ReadOptions};
+use types::reply::Stop;
 use types::txn::{Abort, SortKeys, Visit};
 
 use crate::error::read_failed;
@@ -57,7 +58,7 @@ impl Walk {
         iterators: &mut Iterators<'a>,
         store: &'a Store,
         options: impl FnOnce() -> ReadOptions,
-        budget: usize,
+        budget: &mut Budget,
         visit: &mut Visit<'_>,
     ) -> Result<(), Abort> {
         let elements = iterators.of(store, self.prefix, self.reverse, options);
@@ -74,7 +75,6 @@ impl Walk {
             }
             (true, _, Bound::Unbounded) => elements.seek_to_last(),
         }
-        let mut left = budget;
         while let Some((key, element)) = elements.item() {
             let inside = match (self.reverse, &self.from, &self.to) {
                 (false, _, Bound::Included(to)) => *key <= to[..],
@@ -86,7 +86,7 @@ impl Walk {
             if !inside {
                 return Ok(());
             }
-            left = left.checked_sub(1).ok_or(Abort::Cold)?;
+            budget.spend(element.len())?;
             if let ControlFlow::Break(()) = visit(&key[ELEMENT_PREFIX..], element) {
                 return Ok(());
             }
@@ -129,13 +129,69 @@ impl<'a> Iterators<'a> {
     }
 }
 
-/// Elements that a walk may show, or that a command may ask for, where it must not take long; see [`types::txn::HashKeyTxn::range`].
-pub(crate) fn budget(tier: Tier) -> usize {
-    match tier {
-        Tier::Memory => 1024,
-        Tier::Disk => usize::MAX,
+/// What a command may be shown, and whether it is still wanted; see [`types::txn::HashKeyTxn::range`].
+#[derive(Default)]
+pub(crate) struct Budget {
+    /// `None` for any number.
+    left: Option<Left>,
+    stop: Option<Stop>,
+}
+
+struct Left {
+    /// Elements of the walk.
+    elements: usize,
+    /// Bytes of all walks.
+    bytes: usize,
+    /// Elements that are asked for one by one.
+    gets: usize,
+}
+
+impl Budget {
+    /// That of a reader where it must not take long, or where it may.
+    pub(crate) fn of(tier: Tier) -> Budget {
+        let left = Left { elements: ELEMENTS_MAX, bytes: BYTES_MAX, gets: ELEMENTS_MAX };
+        Budget { left: (tier == Tier::Memory).then_some(left), stop: None }
+    }
+
+    /// From here on `stop` ends it.
+    pub(crate) fn watch(&mut self, stop: Stop) {
+        self.stop = Some(stop);
+    }
+
+    /// Whether nobody needs what comes of it.
+    pub(crate) fn check(&self) -> Result<(), Abort> {
+        if self.stop.as_ref().is_some_and(Stop::is_set) { Err(Abort::Cold) } else { Ok(()) }
+    }
+
+    /// A walk begins.
+    pub(crate) fn begin(&mut self) {
+        if let Some(left) = &mut self.left {
+            left.elements = ELEMENTS_MAX;
+        }
+    }
+
+    /// An element of so many bytes is to be shown.
+    pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Abort> {
+        if let Some(left) = &mut self.left {
+            left.elements = left.elements.checked_sub(1).ok_or(Abort::Cold)?;
+            left.bytes = left.bytes.checked_sub(bytes).ok_or(Abort::Cold)?;
+        }
+        self.check()
+    }
+
+    /// An element is asked for by itself.
+    pub(crate) fn get(&mut self) -> Result<(), Abort> {
+        if let Some(left) = &mut self.left {
+            left.gets = left.gets.checked_sub(1).ok_or(Abort::Cold)?;
+        }
+        self.check()
     }
 }
+
+/// Elements that a walk shows at most where it must not take long.
+const ELEMENTS_MAX: usize = 1024;
+/// Bytes that all walks of a command show at most where it must not take long: a longer reply is not made there.
+const BYTES_MAX: usize = 2 << 20;
 
 /// Shows a walk over stored elements with newer ones laid over it: `None` hides what is stored. `held` is in the walk's direction.
 ///

@@ -7,6 +7,7 @@ pub mod args;
 pub mod group;
 pub mod id;
 pub mod limits;
+pub mod reply;
 pub mod root;
 pub mod slot;
 pub mod time;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::args::Args;
 use crate::limits::Limits;
+use crate::reply::Reply;
 use crate::root::Root;
 use crate::slot::{Cursor, Slot};
 use crate::time::UnixMs;
@@ -254,7 +255,7 @@ pub trait Coprocessor: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Abort`]: the evaluation has to be dropped; `reply` and the transaction's writes with it.
-    fn execute(&self, txn: &mut dyn HashKeyTxn, call: &Call, reply: &mut Vec<u8>) -> Result<(), Abort>;
+    fn execute(&self, txn: &mut dyn HashKeyTxn, call: &Call, reply: &mut Reply) -> Result<(), Abort>;
 
     /// The command that removes up to `limit` keys that have expired: what the replica's sweep submits as an ordinary write.
     fn sweep(&self, limit: usize) -> Call;

@@ -43,6 +43,10 @@ pub fn draft(request: &ControlRequest, patience: Duration, checked: bool) -> imp
             proto::Question::LearnFetch(proto::LearnFetch { session: *session, file: *file, offset: *offset, bytes_max: *bytes_max })
         }
         ControlRequest::LearnEnd { session } => proto::Question::LearnEnd(*session),
+        ControlRequest::ReplyPiece { reply, offset, bytes_max } => {
+            proto::Question::ReplyPiece(proto::ReplyPiece { reply: *reply, offset: *offset, bytes_max: *bytes_max })
+        }
+        ControlRequest::ReplyEnd { reply } => proto::Question::ReplyEnd(*reply),
     };
     let head = proto::ControlRequest { patience_us: patience.as_micros() as u64, question: Some(question) };
     Parts::new(Kind::CONTROL, head, std::iter::empty(), checked)
@@ -62,9 +66,10 @@ pub fn draft_response(response: &ControlResponse, checked: bool) -> impl Draft +
         }
         ControlResponse::LearnPlan(plan) => proto::Answer::LearnPlan(plan.into()),
         ControlResponse::LearnChunk { crc, .. } => proto::Answer::LearnChunk(*crc),
+        ControlResponse::ReplyPiece { total, .. } => proto::Answer::ReplyPiece(*total),
     };
     let payload = match response {
-        ControlResponse::LearnChunk { bytes, .. } => Some(Piece::Shared(bytes.clone())),
+        ControlResponse::LearnChunk { bytes, .. } | ControlResponse::ReplyPiece { bytes, .. } => Some(Piece::Shared(bytes.clone())),
         _ => None,
     };
     Parts::new(Kind::CONTROLLED, proto::ControlResponse { answer: Some(answer) }, payload.into_iter(), checked)
@@ -110,6 +115,10 @@ pub fn decode(frame: &Frame) -> Result<(ControlRequest, Duration), DecodeError> 
             ControlRequest::LearnFetch { session: fetch.session, file: fetch.file, offset: fetch.offset, bytes_max: fetch.bytes_max }
         }
         proto::Question::LearnEnd(session) => ControlRequest::LearnEnd { session },
+        proto::Question::ReplyPiece(piece) => {
+            ControlRequest::ReplyPiece { reply: piece.reply, offset: piece.offset, bytes_max: piece.bytes_max }
+        }
+        proto::Question::ReplyEnd(reply) => ControlRequest::ReplyEnd { reply },
     };
     Ok((request, Duration::from_micros(head.patience_us)))
 }
@@ -131,6 +140,7 @@ pub fn decode_response(frame: &Frame) -> Result<ControlResponse, DecodeError> {
         proto::Answer::Group(group) => ControlResponse::Group { assignment: names.assignment(group.assignment)?, refused: group.refused },
         proto::Answer::LearnPlan(plan) => ControlResponse::LearnPlan(names.learn_plan(plan)?),
         proto::Answer::LearnChunk(crc) => ControlResponse::LearnChunk { bytes: frame.payload(), crc },
+        proto::Answer::ReplyPiece(total) => ControlResponse::ReplyPiece { bytes: frame.payload(), total },
     })
 }
 

@@ -63,11 +63,18 @@ pub fn draft_executed(answer: &Executed, checked: bool) -> impl Draft {
                 head.refused.push(index as u32);
                 head.refusals.push(refusal_number(*refusal));
             }
+            // To who does not know of long replies it is a refusal: nothing is known.
+            Outcome::Long(reply) => {
+                head.lengths.push(0);
+                head.refused.push(index as u32);
+                head.refusals.push(LONG);
+                head.longs.push(*reply);
+            }
         }
     }
     let replies = answer.outcomes.iter().filter_map(|outcome| match outcome {
         Outcome::Reply(reply) => Some(if reply.len() < SHARED_MIN { Piece::Copied(reply) } else { Piece::Shared(reply.clone()) }),
-        Outcome::Refused(_) => None,
+        Outcome::Refused(_) | Outcome::Long(_) => None,
     });
     Parts::new(Kind::EXECUTED, head, replies, checked)
 }
@@ -166,11 +173,19 @@ impl ExecutedDecoder {
             return malformed("replies and payload of different lengths");
         }
         let mut outcomes: Vec<Outcome> = ranges(&head.lengths).map(|range| Outcome::Reply(payload.slice(range))).collect();
+        let mut longs = head.longs.iter();
         for (&index, &number) in head.refused.iter().zip(&head.refusals) {
-            match outcomes.get_mut(index as usize) {
-                Some(outcome) => *outcome = Outcome::Refused(refusal_of(number)),
-                None => return malformed("a refusal of no call"),
-            }
+            let Some(outcome) = outcomes.get_mut(index as usize) else { return malformed("a refusal of no call") };
+            *outcome = match number {
+                LONG => match longs.next() {
+                    Some(&reply) => Outcome::Long(reply),
+                    None => return malformed("a long reply without a number"),
+                },
+                number => Outcome::Refused(refusal_of(number)),
+            };
+        }
+        if longs.next().is_some() {
+            return malformed("the number of no long reply");
         }
         Ok(Executed { outcomes })
     }
@@ -217,6 +232,7 @@ fn refusal_number(refusal: Refusal) -> u32 {
         Refusal::Expired => 7,
         Refusal::Unknown => 8,
         Refusal::TooFewMembers => 9,
+        Refusal::Apart => 10,
     }
 }
 
@@ -230,6 +246,7 @@ fn refusal_of(number: u32) -> Refusal {
         6 => Refusal::UnknownCommand,
         7 => Refusal::Expired,
         9 => Refusal::TooFewMembers,
+        10 => Refusal::Apart,
         // Said by a newer node, or 8: nothing is known about the call.
         _ => Refusal::Unknown,
     }
@@ -237,5 +254,7 @@ fn refusal_of(number: u32) -> Refusal {
 
 /// Calls of one request. A proxy gathers far fewer; it bounds what a small frame can make a receiver allocate.
 pub const CALLS_MAX: usize = 65_536;
+/// Stands among the refusals for a long reply.
+const LONG: u32 = 11;
 const EXECUTE: &str = "Execute";
 const EXECUTED: &str = "Executed";

@@ -44,6 +44,9 @@ pub struct Executed {
 pub enum Outcome {
     /// It ran; the reply in RESP, error replies included.
     Reply(Bytes),
+    /// It runs, over a state that is fixed now; its reply is long. The node that said so gives it out under this number, piece by piece
+    /// ([`ControlRequest::ReplyPiece`]), as soon as it is complete.
+    Long(u64),
     /// It did not run, or it is not known whether it did.
     Refused(Refusal),
 }
@@ -69,6 +72,9 @@ pub enum Refusal {
     Unknown,
     /// The group has fewer members than a write needs (`min_write_members`); reads go on. Nothing was done.
     TooFewMembers,
+    /// A read with a long reply among writes, or behind one: what comes before it in its partition was done, this was not. Ask for the
+    /// first such call in a request of its own, then for those behind it, under other numbers.
+    Apart,
 }
 
 /// Messages of groups that two nodes share, gathered into one.
@@ -177,6 +183,22 @@ pub enum ControlRequest {
         /// From the plan.
         session: u64,
     },
+    /// To a replica node: a piece of a long reply, see [`Outcome::Long`]. Answered by [`ControlResponse::ReplyPiece`] as soon as the reply is
+    /// complete, or by `Refused` with the text of an error reply. Whoever asks for no bytes at all is answered at once; that the reply is
+    /// still wanted has to be heard from time to time.
+    ReplyPiece {
+        /// Its number.
+        reply: u64,
+        /// First byte.
+        offset: u64,
+        /// Not more than this.
+        bytes_max: u32,
+    },
+    /// To a replica node: this long reply is not needed any more.
+    ReplyEnd {
+        /// Its number.
+        reply: u64,
+    },
 }
 
 /// A change of a group, asked for by a member that may act under `ballot`.
@@ -224,6 +246,13 @@ pub enum ControlResponse {
         bytes: Bytes,
         /// CRC-32C of them.
         crc: u32,
+    },
+    /// Answer to `ReplyPiece`.
+    ReplyPiece {
+        /// The bytes.
+        bytes: Bytes,
+        /// Length of the whole reply; 0 if it is not complete yet.
+        total: u64,
     },
 }
 

@@ -52,6 +52,10 @@ fn executed() -> Executed {
     Executed { outcomes: vec![reply("+OK\r\n"), Outcome::Refused(Refusal::NotPrimary), reply("$-1\r\n")] }
 }
 
+fn executed_long() -> Executed {
+    Executed { outcomes: vec![Outcome::Long(7), executed().outcomes.remove(1), Outcome::Refused(Refusal::Apart)] }
+}
+
 fn replicate() -> Replicate {
     let (ballot, upto) = (Ballot(5), Decree(70));
     let mutation = |decree, fence, body: &'static [u8]| Mutation {
@@ -131,6 +135,8 @@ fn requests() -> Vec<(&'static str, ControlRequest)> {
         ("learn-begin", ControlRequest::LearnBegin { partition: partition(), ballot: Ballot(5), applied: Decree(60), session: 9 }),
         ("learn-fetch", ControlRequest::LearnFetch { session: 9, file: 1, offset: 4096, bytes_max: 65_536 }),
         ("learn-end", ControlRequest::LearnEnd { session: 9 }),
+        ("reply-piece", ControlRequest::ReplyPiece { reply: 7, offset: 262_144, bytes_max: 65_536 }),
+        ("reply-end", ControlRequest::ReplyEnd { reply: 7 }),
     ]
 }
 
@@ -167,6 +173,7 @@ fn responses() -> Vec<(&'static str, ControlResponse)> {
         ("group-refused", ControlResponse::Group { assignment: assignment(Duty::Member, None), refused }),
         ("learn-plan", ControlResponse::LearnPlan(plan)),
         ("learn-chunk", ControlResponse::LearnChunk { bytes: Bytes::from_static(b"chunk"), crc: 0x0102_0304 }),
+        ("piece", ControlResponse::ReplyPiece { bytes: Bytes::from_static(b"piece"), total: 300_000 }),
     ]
 }
 
@@ -182,6 +189,7 @@ fn all() -> String {
     line("welcome-refused", Welcome::Refused { node: "n2".into(), reason: "no".into() }.encode());
     line("execute", bytes(execute::draft(&execute(), true), 1));
     line("executed", bytes(execute::draft_executed(&executed(), true), 1));
+    line("executed-long", bytes(execute::draft_executed(&executed_long(), true), 1));
     line("executed-unchecked", bytes(execute::draft_executed(&executed(), false), 1));
     line("replicate", bytes(replicate::draft(&replicate(), true), 0));
     line("failed", bytes(failed::draft(&Failed { reason: Reason::Timeout, text: "n1".into() }, true), 1));
@@ -218,6 +226,7 @@ fn the_golden_bytes_are_understood() {
     let decoded = ExecuteDecoder::default().decode(&of("execute"), &resolve).expect("decodes");
     assert_eq!((decoded.request, decoded.patience, decoded.calls), (execute().request, execute().patience, execute().calls));
     assert_eq!(ExecutedDecoder::default().decode(&of("executed")).expect("decodes"), executed());
+    assert_eq!(ExecutedDecoder::default().decode(&of("executed-long")).expect("decodes"), executed_long());
     assert_eq!(ReplicateDecoder::default().decode(&of("replicate")).expect("decodes"), replicate());
     for (name, request) in requests() {
         assert_eq!(control::decode(&of(name)).expect("decodes").0, request);

@@ -53,11 +53,12 @@ fn execute() -> impl Strategy<Value = Execute> {
 
 fn outcome() -> impl Strategy<Value = Outcome> {
     use Refusal::*;
-    let refusals = vec![NotPrimary, NotReady, Busy, DiskFull, TooLarge, UnknownCommand, Expired, Unknown, TooFewMembers];
+    let refusals = vec![NotPrimary, NotReady, Busy, DiskFull, TooLarge, UnknownCommand, Expired, Unknown, TooFewMembers, Apart];
     prop_oneof![
         8 => vec(any::<u8>(), 0..40).prop_map(|reply| Outcome::Reply(reply.into())),
         1 => (16_000..20_000usize).prop_map(|length| Outcome::Reply(vec![b'x'; length].into())),
         4 => proptest::sample::select(refusals).prop_map(Outcome::Refused),
+        2 => any::<u64>().prop_map(Outcome::Long),
     ]
 }
 
@@ -210,6 +211,8 @@ fn request() -> impl Strategy<Value = ControlRequest> {
             bytes_max
         }),
         any::<u64>().prop_map(|session| ControlRequest::LearnEnd { session }),
+        (any::<[u64; 2]>(), any::<u32>()).prop_map(|([reply, offset], bytes_max)| ControlRequest::ReplyPiece { reply, offset, bytes_max }),
+        any::<u64>().prop_map(|reply| ControlRequest::ReplyEnd { reply }),
     ]
 }
 
@@ -266,6 +269,7 @@ fn response() -> impl Strategy<Value = ControlResponse> {
         (assignment(), proptest::option::of(".{0,9}")).prop_map(|(assignment, refused)| ControlResponse::Group { assignment, refused }),
         learn_plan().prop_map(ControlResponse::LearnPlan),
         (vec(any::<u8>(), 0..20_000), any::<u32>()).prop_map(|(bytes, crc)| ControlResponse::LearnChunk { bytes: bytes.into(), crc }),
+        (vec(any::<u8>(), 0..20_000), any::<u64>()).prop_map(|(bytes, total)| ControlResponse::ReplyPiece { bytes: bytes.into(), total }),
     ]
 }
 

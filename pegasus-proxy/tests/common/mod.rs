@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,6 +36,11 @@ pub struct Cluster {
     /// The meta server does not answer.
     pub lost: AtomicBool,
     pub frames: AtomicUsize,
+    /// Replies of so many bytes are long; what became of each of them.
+    pub long_from: AtomicUsize,
+    pub long: Mutex<Vec<Option<Vec<u8>>>>,
+    /// From here on long replies are forgotten.
+    pub forgets_from: AtomicU64,
 }
 
 pub struct Handle(pub Arc<Cluster>);
@@ -51,9 +56,15 @@ impl Service for Handle {
                 }
                 let mut memory = cluster.partitions[*partition as usize].lock();
                 memory.set_now(now());
-                let mut reply = Vec::new();
+                let mut reply = types::reply::Reply::default();
                 cluster.redis.execute(&mut *memory, call, &mut reply).unwrap();
-                Outcome::Reply(Bytes::from(reply))
+                let types::reply::Finished::Held(reply) = reply.finish() else { panic!("it has no limit") };
+                if reply.len() < cluster.long_from.load(Ordering::Relaxed) {
+                    return Outcome::Reply(Bytes::from(reply));
+                }
+                let mut long = cluster.long.lock();
+                long.push(Some(reply));
+                Outcome::Long(long.len() as u64 - 1)
             });
             Ok(Executed { outcomes: outcomes.collect() })
         };
@@ -76,6 +87,21 @@ impl Service for Handle {
             return Pending::ready(Err(CallError::Unreachable("meta".into())));
         }
         Pending::ready(match request {
+            ControlRequest::ReplyPiece { reply, offset, .. } if offset >= self.0.forgets_from.load(Ordering::Relaxed) => {
+                Ok(ControlResponse::Refused(format!("TRYAGAIN {reply} is forgotten")))
+            }
+            ControlRequest::ReplyPiece { reply, offset, bytes_max } => match &self.0.long.lock()[reply as usize] {
+                Some(reply) => {
+                    let from = &reply[offset as usize..];
+                    let bytes = Bytes::copy_from_slice(&from[..from.len().min(bytes_max as usize)]);
+                    Ok(ControlResponse::ReplyPiece { bytes, total: reply.len() as u64 })
+                }
+                None => Ok(ControlResponse::Refused("TRYAGAIN it was given up".to_owned())),
+            },
+            ControlRequest::ReplyEnd { reply } => {
+                self.0.long.lock()[reply as usize] = None;
+                Ok(ControlResponse::Done)
+            }
             ControlRequest::Route { known: 1, .. } => Ok(ControlResponse::Unchanged),
             ControlRequest::Route { .. } => Ok(ControlResponse::Routing(self.0.routing())),
             _ => Err(CallError::NotOffered),
@@ -104,6 +130,9 @@ impl Cluster {
             refusing: Mutex::new(None),
             lost: AtomicBool::new(false),
             frames: AtomicUsize::new(0),
+            long_from: AtomicUsize::new(usize::MAX),
+            long: Mutex::new(Vec::new()),
+            forgets_from: AtomicU64::new(u64::MAX),
         })
     }
 

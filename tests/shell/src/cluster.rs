@@ -230,6 +230,7 @@ impl Cluster {
             min_write_members: 2,
             learn_rate: 1 << 20,
             learn_concurrent_max: 2,
+            reply_spool_max: 64 << 20,
             log: LogOptions {
                 segment_bytes: 64 << 10,
                 bytes_max: 512 << 10,

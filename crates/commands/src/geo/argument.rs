@@ -1,6 +1,7 @@
 //! Coordinates, lengths and units as arguments, and numbers as Redis shows them to people.
 
 use resp::reply;
+use types::reply::Sink;
 use types::txn::Proto;
 
 use crate::float;
@@ -58,18 +59,19 @@ pub(super) fn unit(name: &[u8]) -> Result<f64, Stop> {
 }
 
 /// Replies a distance, with four digits behind the point: a bulk string in both protocols.
-pub(super) fn show_distance(out: &mut Vec<u8>, distance: f64) {
+pub(super) fn show_distance(out: &mut impl Sink, distance: f64) {
     reply::bulk(out, format!("{distance:.4}").as_bytes());
 }
 
 /// Replies a longitude and a latitude.
-pub(super) fn show_place(out: &mut Vec<u8>, proto: Proto, place: Place) {
+pub(super) fn show_place(out: &mut impl Sink, proto: Proto, place: Place) {
     reply::array(out, 2);
     for coordinate in [place.longitude, place.latitude] {
         let text = coordinate_text(coordinate);
         match proto {
             Proto::Resp2 => reply::bulk(out, text.as_bytes()),
             Proto::Resp3 => {
+                let out = out.buffer();
                 out.push(b',');
                 out.extend_from_slice(text.as_bytes());
                 out.extend_from_slice(b"\r\n");

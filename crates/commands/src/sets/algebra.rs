@@ -192,7 +192,7 @@ fn answer(p: &mut Program<'_>, operation: Operation) -> Result<(), Stop> {
     })?;
     let mut header = Vec::new();
     reply::set(&mut header, p.proto(), count);
-    p.out.splice(start..start, header);
+    p.out.insert(start, &header);
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use resp::{number, reply};
+use types::reply::Sink;
 use types::txn::{Abort, HashKey};
 
 use crate::hashed;
@@ -185,7 +186,7 @@ fn repeated(p: &mut Program<'_>, set: &Set, times: u64) -> Result<(), Stop> {
     Ok(())
 }
 
-fn answer(out: &mut Vec<u8>, member: &[u8]) -> ControlFlow<()> {
+fn answer(out: &mut impl Sink, member: &[u8]) -> ControlFlow<()> {
     reply::bulk(out, member);
     ControlFlow::Continue(())
 }

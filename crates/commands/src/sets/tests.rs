@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use resp::walk;
+use types::reply::Reply;
 use types::txn::{Call, Database, Proto, SortKeys, ValueId};
 
 use super::*;
@@ -686,7 +687,7 @@ fn damage_is_found() {
         let call = Call { command, database: Database(0), proto: Proto::Resp2, args, limits: Limits::exploding_at(0) };
         let mut failed = false;
         for _ in 0..20 {
-            failed |= matches!(Redis.execute(&mut memory, &call, &mut Vec::new()), Err(Abort::Storage(_)));
+            failed |= matches!(Redis.execute(&mut memory, &call, &mut Reply::default()), Err(Abort::Storage(_)));
         }
         assert!(failed, "{line} of {count}");
     }

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use resp::number::parse_integer;
 use resp::reply;
 use types::args::Args;
+use types::reply::Sink;
 use types::time::UnixMs;
 use types::txn::{Abort, HashKeyTxn};
 
@@ -176,7 +177,7 @@ struct Done {
 
 impl Round<'_> {
     /// Takes over up to `count` entries and looks at ten times as many at most.
-    fn run(&self, txn: &mut dyn HashKeyTxn, out: &mut Vec<u8>, desk: &mut Desk<'_>, from: Id, count: u64) -> Result<Done, Abort> {
+    fn run(&self, txn: &mut dyn HashKeyTxn, out: &mut impl Sink, desk: &mut Desk<'_>, from: Id, count: u64) -> Result<Done, Abort> {
         let mut done = Done { cursor: Id::MIN, claimed: 0, deleted: Vec::new() };
         let (mut left, mut attempts) = (count, count.saturating_mul(ATTEMPTS));
         let (now, value) = (txn.now(), self.stream.value());
@@ -228,7 +229,7 @@ fn take(
     desk.assign(txn, id, old, new)
 }
 
-fn write(out: &mut Vec<u8>, id: Id, record: &[u8], just_id: bool) -> Result<(), Abort> {
+fn write(out: &mut impl Sink, id: Id, record: &[u8], just_id: bool) -> Result<(), Abort> {
     if just_id {
         write_id(out, id);
         return Ok(());

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 use resp::reply;
+use types::reply::Sink;
 use types::time::UnixMs;
 use types::txn::{Abort, HashKeyTxn, Proto, ValueId};
 
@@ -130,7 +131,7 @@ fn everything(p: &mut Program<'_>, stream: &Stream<'_>, count: u64) -> Result<()
 /// `[[id, consumer, delivered, deliveries], ..]`.
 fn write_pending(
     txn: &mut dyn HashKeyTxn,
-    out: &mut Vec<u8>,
+    out: &mut impl Sink,
     value: ValueId,
     group: &Group,
     consumers: &[(Bytes, Consumer)],
@@ -156,7 +157,7 @@ fn write_pending(
 /// `[[id, delivered, deliveries], ..]` of one consumer.
 fn write_owned(
     txn: &mut dyn HashKeyTxn,
-    out: &mut Vec<u8>,
+    out: &mut impl Sink,
     value: ValueId,
     group: &Group,
     consumer: &Consumer,
@@ -179,7 +180,7 @@ fn write_owned(
 }
 
 /// How far a group has come, and how many entries it has not got yet, as far as that is known.
-fn progress(out: &mut Vec<u8>, proto: Proto, stream: &Stream<'_>, group: &Group) {
+fn progress(out: &mut impl Sink, proto: Proto, stream: &Stream<'_>, group: &Group) {
     reply::bulk(out, b"entries-read");
     write_known(out, proto, group.read.map(|read| read as i64));
     reply::bulk(out, b"lag");
@@ -193,7 +194,7 @@ fn lag(stream: &Stream<'_>, group: &Group) -> Option<i64> {
     read.map(|read| head.added.wrapping_sub(read) as i64)
 }
 
-fn write_known(out: &mut Vec<u8>, proto: Proto, number: Option<i64>) {
+fn write_known(out: &mut impl Sink, proto: Proto, number: Option<i64>) {
     match number {
         Some(number) => reply::integer(out, number),
         None => reply::null(out, proto),
@@ -204,21 +205,21 @@ fn is(text: &[u8], word: &str) -> bool {
     text.eq_ignore_ascii_case(word.as_bytes())
 }
 
-fn number(out: &mut Vec<u8>, name: &str, value: u64) {
+fn number(out: &mut impl Sink, name: &str, value: u64) {
     signed(out, name, i64::try_from(value).unwrap_or(i64::MAX));
 }
 
-fn signed(out: &mut Vec<u8>, name: &str, value: i64) {
+fn signed(out: &mut impl Sink, name: &str, value: i64) {
     reply::bulk(out, name.as_bytes());
     reply::integer(out, value);
 }
 
-fn id(out: &mut Vec<u8>, name: &str, value: Id) {
+fn id(out: &mut impl Sink, name: &str, value: Id) {
     reply::bulk(out, name.as_bytes());
     write_id(out, value);
 }
 
-fn text(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+fn text(out: &mut impl Sink, name: &str, value: &[u8]) {
     reply::bulk(out, name.as_bytes());
     reply::bulk(out, value);
 }

@@ -13,6 +13,7 @@ use std::ops::{Bound, ControlFlow};
 use bytes::Bytes;
 use resp::reply;
 use types::limits::Limits;
+use types::reply::{Reply, Sink};
 use types::root::{Kind, Root};
 use types::txn::{Abort, HashKey, HashKeyTxn, SortKeys, ValueId};
 
@@ -191,7 +192,7 @@ impl<'a> Stream<'a> {
     pub(super) fn write_range(
         &self,
         txn: &mut dyn HashKeyTxn,
-        out: &mut Vec<u8>,
+        out: &mut impl Sink,
         (from, to): (Id, Id),
         reverse: bool,
         count: u64,
@@ -287,7 +288,7 @@ impl<'a> Entry<'a> {
     }
 
     /// Writes `[id, [field, value, ..]]`.
-    pub(super) fn write(self, out: &mut Vec<u8>, id: Id) -> Result<(), Abort> {
+    pub(super) fn write(self, out: &mut impl Sink, id: Id) -> Result<(), Abort> {
         let pieces = self.pairs.checked_mul(2).and_then(|pieces| usize::try_from(pieces).ok()).ok_or_else(damaged)?;
         reply::array(out, 2);
         write_id(out, id);
@@ -312,16 +313,15 @@ impl<'a> Entry<'a> {
 }
 
 /// An id as a bulk string.
-pub(super) fn write_id(out: &mut Vec<u8>, id: Id) {
+pub(super) fn write_id(out: &mut impl Sink, id: Id) {
     reply::bulk(out, id.to_string().as_bytes());
 }
 
 /// Puts the header of an array (RESP3, if `map`: of a map) in front of `len` elements that were written from `start` on.
-pub(super) fn put_header(out: &mut Vec<u8>, start: usize, header: impl FnOnce(&mut Vec<u8>)) {
-    let end = out.len();
-    header(out);
-    let header_len = out.len() - end;
-    out[start..].rotate_right(header_len);
+pub(super) fn put_header(out: &mut Reply, start: usize, header: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = Vec::with_capacity(32);
+    header(&mut bytes);
+    out.insert(start, &bytes);
 }
 
 /// Entries (and pending ones) that are moved at most.

@@ -389,7 +389,7 @@ fn damage_is_told_and_never_a_panic() {
                 let args = types::args::Args::copied(words(line));
                 let command = types::txn::Coprocessor::resolve(&Redis, &args).unwrap();
                 let call = types::txn::Call { command, database: Database(0), proto: Proto::Resp2, args, limits: Limits::DEFAULT };
-                types::txn::Coprocessor::execute(&Redis, &mut memory, &call, &mut Vec::new()).is_err()
+                types::txn::Coprocessor::execute(&Redis, &mut memory, &call, &mut types::reply::Reply::default()).is_err()
             });
             assert!(aborted.count() > 0, "{} {damage:?}", family as char);
         }

@@ -12,6 +12,7 @@ use std::ops::{ControlFlow, Range};
 
 use bytes::Bytes;
 use types::limits::Limits;
+use types::reply::Sink;
 use types::root::Root;
 use types::txn::{Abort, HashKey, HashKeyTxn, SortKeys, ValueId};
 
@@ -106,12 +107,17 @@ impl Chunks {
     }
 
     /// Appends the bytes of a range to `out`.
-    pub(super) fn append_to(&mut self, txn: &mut dyn HashKeyTxn, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), Abort> {
-        out.reserve((range.end.saturating_sub(range.start)) as usize);
+    pub(super) fn append_to(&mut self, txn: &mut dyn HashKeyTxn, range: Range<u64>, out: &mut impl Sink) -> Result<(), Abort> {
         self.walk(txn, range, &mut |piece| {
             match piece {
-                Piece::Bytes(bytes) => out.extend_from_slice(bytes),
-                Piece::Zeros(count) => out.resize(out.len() + count as usize, 0),
+                Piece::Bytes(bytes) => put(out, bytes),
+                Piece::Zeros(mut count) => {
+                    while count > 0 {
+                        let step = count.min(ZEROS.len() as u64);
+                        put(out, &ZEROS[..step as usize]);
+                        count -= step;
+                    }
+                }
             }
             ControlFlow::Continue(())
         })
@@ -255,3 +261,11 @@ fn damaged() -> Abort {
 const FAMILY: u8 = b'c';
 /// Chunks of 16 MiB: no string needs longer ones.
 const SIZE_LOG2_MAX: u8 = 24;
+
+fn put(out: &mut impl Sink, bytes: &[u8]) {
+    out.buffer().extend_from_slice(bytes);
+    out.settle();
+}
+
+/// Zeros to copy from.
+const ZEROS: [u8; 4096] = [0; 4096];

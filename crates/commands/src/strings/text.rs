@@ -11,6 +11,7 @@ use std::ops::{ControlFlow, Range};
 use bytes::{Bytes, BytesMut};
 use resp::reply;
 use types::limits::Limits;
+use types::reply::Reply;
 use types::root::{Kind, Root};
 use types::time::UnixMs;
 use types::txn::{Abort, HashKey, HashKeyTxn};
@@ -135,7 +136,7 @@ impl<'a> Text<'a> {
     }
 
     /// Appends the bytes of a range, as far as the string has them, to a reply.
-    fn reply(&mut self, txn: &mut dyn HashKeyTxn, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), Abort> {
+    fn reply(&mut self, txn: &mut dyn HashKeyTxn, range: Range<u64>, out: &mut Reply) -> Result<(), Abort> {
         let range = self.cut(range);
         match &mut self.layout {
             Layout::Whole(value) => reply::bulk(out, &value[range.start as usize..range.end as usize]),

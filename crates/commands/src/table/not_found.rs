@@ -1,6 +1,7 @@
 //! What is said about arguments that are no command.
 
 use types::args::Args;
+use types::reply::Sink;
 
 use crate::table::Command;
 
@@ -17,7 +18,7 @@ pub enum NotFound {
 
 impl NotFound {
     /// Appends the error reply that Redis gives to these arguments.
-    pub fn write(self, args: &Args, out: &mut Vec<u8>) {
+    pub fn write(self, args: &Args, out: &mut impl Sink) {
         let mut text = Vec::with_capacity(160);
         match self {
             NotFound::Command => {

@@ -7,7 +7,7 @@ pub(crate) struct ControlRequest {
     /// How long the asker waits.
     #[prost(uint64, tag = "1")]
     pub(crate) patience_us: u64,
-    #[prost(oneof = "Question", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17")]
+    #[prost(oneof = "Question", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19")]
     pub(crate) question: Option<Question>,
 }
 
@@ -45,6 +45,10 @@ pub(crate) enum Question {
     LearnFetch(LearnFetch),
     #[prost(fixed64, tag = "17")]
     LearnEnd(u64),
+    #[prost(message, tag = "18")]
+    ReplyPiece(ReplyPiece),
+    #[prost(fixed64, tag = "19")]
+    ReplyEnd(u64),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -123,9 +127,19 @@ pub(crate) struct LearnFetch {
     pub(crate) bytes_max: u32,
 }
 
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(crate) struct ReplyPiece {
+    #[prost(fixed64, tag = "1")]
+    pub(crate) reply: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) offset: u64,
+    #[prost(uint32, tag = "3")]
+    pub(crate) bytes_max: u32,
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct ControlResponse {
-    #[prost(oneof = "Answer", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "Answer", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub(crate) answer: Option<Answer>,
 }
 
@@ -150,6 +164,9 @@ pub(crate) enum Answer {
     /// CRC-32C of the bytes, which are the payload.
     #[prost(fixed32, tag = "9")]
     LearnChunk(u32),
+    /// Length of the whole reply; the piece is the payload.
+    #[prost(uint64, tag = "10")]
+    ReplyPiece(u64),
 }
 
 #[derive(Clone, PartialEq, Message)]

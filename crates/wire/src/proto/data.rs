@@ -49,6 +49,9 @@ pub(crate) struct Executed {
     /// Why, for each of `refused`.
     #[prost(uint32, repeated, tag = "3")]
     pub(crate) refusals: Vec<u32>,
+    /// Numbers of the long replies, one for each of `refusals` that says so.
+    #[prost(fixed64, repeated, tag = "4")]
+    pub(crate) longs: Vec<u64>,
 }
 
 #[derive(Clone, PartialEq, Message)]

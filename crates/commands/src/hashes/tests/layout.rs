@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use types::args::Args;
 use types::limits::Limits;
+use types::reply::Reply;
 use types::root::{Kind, Root};
 use types::time::UnixMs;
 use types::txn::{Abort, Call, Coprocessor, Database, HashKey, HashKeyTxn, Proto, SortKeys, ValueId};
@@ -286,7 +287,7 @@ fn aborts(memory: &mut Memory, line: &str) -> bool {
     let args = Args::copied(words(line));
     let command = Redis.resolve(&args).unwrap();
     let call = Call { command, database: DB, proto: Proto::Resp2, args, limits: Limits::DEFAULT };
-    match Redis.execute(memory, &call, &mut Vec::new()) {
+    match Redis.execute(memory, &call, &mut Reply::default()) {
         Ok(()) => false,
         Err(Abort::Storage(text)) => text.contains("damaged"),
         Err(other) => panic!("{other}"),

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use resp::walk;
 use types::args::Args;
 use types::limits::Limits;
+use types::reply::{Finished, Reply};
 use types::root::{Kind, Root};
 use types::txn::{Abort, Call, Coprocessor, Database, HashKey, HashKeyTxn, Proto, ValueId};
 
@@ -187,7 +188,7 @@ fn damaged_chunks_are_told_and_not_trusted() {
             let args = Args::copied(words(line));
             let Some(command) = Redis.resolve(&args) else { continue };
             let call = Call { command, database: DB, proto: Proto::Resp2, args, limits: Limits::exploding_at(4) };
-            match Redis.execute(&mut memory, &call, &mut Vec::new()) {
+            match Redis.execute(&mut memory, &call, &mut Reply::default()) {
                 Ok(()) => assert!(!always || line.starts_with("OBJECT"), "{line} over {}", value.escape_ascii()),
                 Err(Abort::Storage(text)) if text.contains("damaged") => told += 1,
                 Err(other) => panic!("{line}: {other:?}"),
@@ -234,8 +235,10 @@ fn replies_of_a_pipeline_are_bounded_together() {
     };
     let before = vec![b' '; REPLY_MAX as usize - 12];
     for (words, refused) in [(&["get", "a"][..], false), (&["mget", "a", "a"], true), (&["mget", "none", "none", "a"], true)] {
-        let mut reply = before.clone();
+        let mut reply = Reply::default();
+        reply.extend_from_slice(&before);
         Redis.execute(&mut memory, &call(words), &mut reply).unwrap();
+        let Finished::Held(reply) = reply.finish() else { panic!("it has no limit") };
         let own = show(&reply[before.len()..]);
         assert_eq!(own.starts_with("ERR the reply would be longer"), refused, "{words:?}: {own}");
     }
