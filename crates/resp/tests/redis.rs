@@ -3,6 +3,7 @@
 //! Needs `redis-server` on the path (7.0 was compared); without one the test says so and does nothing.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -129,7 +130,9 @@ impl Redis {
         let kept: Vec<&[u8]> = elements(&kept).unwrap().map(|value| parse_bulk(value).unwrap()).collect();
 
         let (requests, refusal) = ours(sent);
-        let pushed: Vec<&[u8]> = requests.iter().flat_map(pushed).collect();
+        let mut pushed = VecDeque::new();
+        requests.iter().for_each(|request| push(request, &mut pushed));
+        let pushed: Vec<&[u8]> = pushed.into();
         assert_eq!(shown(&kept), shown(&pushed), "{}", brief(sent));
         let last = last_reply(&answered).filter(|last| last.starts_with(b"-ERR Protocol error"));
         assert_eq!(shown(&last), shown(&refusal), "{}", brief(sent));
@@ -159,10 +162,16 @@ fn ours(sent: &[u8]) -> (Vec<Args>, Option<Vec<u8>>) {
     }
 }
 
-/// What a request pushes onto the list.
-fn pushed(args: &Args) -> Vec<&[u8]> {
-    let pushes = args.len() > 2 && args.at(0).eq_ignore_ascii_case(b"RPUSH") && args.at(1) == b"l";
-    if pushes { args.iter().skip(2).collect() } else { Vec::new() }
+/// What a request pushes onto the list. Damage can make an LPUSH of an RPUSH.
+fn push<'a>(args: &'a Args, list: &mut VecDeque<&'a [u8]>) {
+    let pushes = |name: &[u8]| args.len() > 2 && args.at(0).eq_ignore_ascii_case(name) && args.at(1) == b"l";
+    for value in args.iter().skip(2) {
+        if pushes(b"RPUSH") {
+            list.push_back(value);
+        } else if pushes(b"LPUSH") {
+            list.push_front(value);
+        }
+    }
 }
 
 fn last_reply(mut answered: &[u8]) -> Option<&[u8]> {
