@@ -1,4 +1,4 @@
-//! Elements in the order of a 48-bit hash of their names: how exploded sets and hashes lie in records.
+//! Elements in the order of a 48-bit hash of their names: how the members of exploded sets, hashes and sorted sets lie in records.
 //!
 //! ```text
 //! sort key    'm' | hash48 of the member, 6 bytes | member          element    the type's own bytes
@@ -7,7 +7,7 @@
 //!             0      ▲ a cursor: a hash         2^48
 //! ```
 //! The order is as good as random and does not change, so a cursor needs no memory ([`scan`]) and a part of the hashes is a fair sample
-//! of the members ([`random`]). The member itself ends the sort key: members that share a hash are told apart.
+//! of the members ([`random`]; a set has an array for that). The member itself ends the sort key: members that share a hash are told apart.
 
 use std::collections::HashSet;
 use std::ops::{Bound, ControlFlow};

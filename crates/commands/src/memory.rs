@@ -33,6 +33,8 @@ pub struct Memory {
     visited: u64,
     /// Elements that were asked for one by one.
     got: u64,
+    /// Elements that were put or deleted.
+    written: u64,
 }
 
 /// The elements of one value, and whose they are: using them under another slot or database is a bug.
@@ -66,6 +68,7 @@ impl Memory {
             changed: false,
             visited: 0,
             got: 0,
+            written: 0,
         }
     }
 
@@ -137,6 +140,11 @@ impl Memory {
         self.got
     }
 
+    /// Number of elements that were put or deleted since the partition was made.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
     fn change(&mut self) {
         assert!(self.writable, "a command that says it only reads writes");
         self.changed = true;
@@ -151,6 +159,7 @@ impl Memory {
 
     fn owned(&mut self, value: ValueId) -> &mut Elements {
         self.change();
+        self.written += 1;
         assert!(value.id != 0 && value.id <= self.id, "elements under id {}, which was not given", value.id);
         let elements = self.elements.entry(value.id).or_insert_with(|| Elements { owner: value, by_sort_key: BTreeMap::new() });
         assert!(elements.owner == value, "elements of {:?} used as {value:?}", elements.owner);

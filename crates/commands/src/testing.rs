@@ -9,6 +9,8 @@
 //! proto 3                              HELLO: maps are {"k": v}, sets ~[..]
 //! ```
 
+use std::collections::BTreeMap;
+
 use resp::number::parse_integer;
 use types::limits::Limits;
 use types::time::UnixMs;
@@ -55,6 +57,15 @@ pub(crate) fn check_with(redis: Redis, memory: &mut Memory, script: &str) {
         let reply = memory.run(&redis, database, proto, words(command));
         assert_eq!(show(&reply), expected.trim(), "{command}");
     }
+}
+
+/// Checks that each of `things` was seen about `expected` times: chi-square of equal chances, within five standard deviations.
+pub(crate) fn check_even(seen: &BTreeMap<Vec<u8>, u64>, things: u64, expected: f64) {
+    assert!(seen.len() as u64 <= things);
+    let missing = things - seen.len() as u64;
+    let squares: f64 = seen.values().map(|&seen| (seen as f64 - expected).powi(2)).sum::<f64>() + missing as f64 * expected.powi(2);
+    let (chi, freedom) = (squares / expected, things as f64 - 1.0);
+    assert!(chi <= freedom + 5.0 * (2.0 * freedom).sqrt(), "chi-square {chi} of {things} things, {missing} never seen");
 }
 
 /// The words of a command.

@@ -76,7 +76,7 @@ pub(crate) fn check(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, root: &Root) ->
     let mut room = Room::default();
     let mut fits = room.take(root.count, root.value.len());
     if fits && root.id != 0 {
-        let mut room = Room::default();
+        let mut room = Room { elements: RECORDS_MAX, ..Room::default() };
         txn.range(ValueId::of(key, root.id), &SortKeys::from(b""), &mut |sort_key, element| {
             fits = room.take(1, sort_key.len() + element.len());
             if fits { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -94,8 +94,10 @@ pub(crate) fn check_new(value: &Value) -> Result<(), Stop> {
     let mut take = |bytes: usize| room.take(1, bytes);
     let fits = match value {
         Value::String(string) => take(string.len()),
-        Value::List(strings) | Value::Set(strings) => strings.iter().all(|string| take(string.len())),
-        Value::ZSet(members) => members.iter().all(|(member, _)| take(member.len())),
+        Value::List(strings) => strings.iter().all(|string| take(string.len())),
+        // A member is written twice: under its name, and where it stands among the others.
+        Value::Set(members) => members.iter().all(|member| take(member.len().saturating_mul(2))),
+        Value::ZSet(members) => members.iter().all(|(member, _)| take(member.len().saturating_mul(2))),
         Value::Hash(fields) => fields.iter().all(|field| take(field.name.len() + field.value.len())),
         Value::Stream(stream) => {
             let entry = |entry: &Entry| entry.fields.iter().map(|(field, value)| field.len() + value.len()).sum();
@@ -197,6 +199,8 @@ fn contents(stream: Stream) -> Contents {
 /// wire's limits, 256 MiB) has room, too.
 pub(crate) const ELEMENTS_MAX: u64 = 1_000_000;
 pub(crate) const BYTES_MAX: usize = 128 << 20;
+/// Records of elements: a member of a set has two of them, and so has a field that expires.
+const RECORDS_MAX: u64 = 2 * ELEMENTS_MAX;
 /// What a pending entry of a consumer group takes.
 const PENDING_BYTES: usize = 48;
 

@@ -186,3 +186,16 @@ fn what_one_mutation_could_not_carry_is_refused() {
     let restore = [b"RESTORE".as_slice(), b"k", b"0", &payload];
     assert_eq!(show(&run(&mut memory, restore)), crate::value::TOO_LARGE);
 }
+
+/// A member of a set, or of a sorted set, is written twice.
+#[test]
+fn members_that_are_written_twice_take_room_twice() {
+    let member = Bytes::from(vec![b'x'; 32 << 20]);
+    let fits = |value: Value| crate::value::check_new(&value).is_ok();
+    for (members, once, twice) in [(2, true, true), (3, true, false), (4, true, false), (5, false, false)] {
+        let strings = || vec![member.clone(); members];
+        assert_eq!(fits(Value::List(strings())), once);
+        assert_eq!(fits(Value::Set(strings())), twice);
+        assert_eq!(fits(Value::ZSet(strings().into_iter().map(|member| (member, 1.0)).collect())), twice);
+    }
+}

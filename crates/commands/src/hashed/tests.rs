@@ -9,7 +9,7 @@ use types::txn::{Database, HashKey};
 
 use super::*;
 use crate::memory::Memory;
-use crate::testing::NOW;
+use crate::testing::{NOW, check_even};
 
 /// An empty value.
 fn empty() -> (Memory, ValueId) {
@@ -239,15 +239,6 @@ fn a_draw_reads_few_elements_whatever_their_number() {
         let each = (memory.visited() - before) / 200;
         assert!(each < 100, "{each} elements for a draw among {members}");
     }
-}
-
-/// Chi-square of `members` equal chances, within five standard deviations.
-fn check_even(seen: &BTreeMap<Vec<u8>, u64>, members: u64, expected: f64) {
-    assert!(seen.len() as u64 <= members);
-    let missing = members - seen.len() as u64;
-    let squares: f64 = seen.values().map(|&seen| (seen as f64 - expected).powi(2)).sum::<f64>() + missing as f64 * expected.powi(2);
-    let (chi, freedom) = (squares / expected, members as f64 - 1.0);
-    assert!(chi <= freedom + 5.0 * (2.0 * freedom).sqrt(), "chi-square {chi} of {members} members, {missing} never seen");
 }
 
 /// Small names and long ones.

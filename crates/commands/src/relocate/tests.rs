@@ -1,13 +1,15 @@
 //! Values under other keys: every type in every layout, in the same slot, another slot and another database.
 
+use bytes::Bytes;
 use types::limits::Limits;
-use types::root::Root;
+use types::root::{Kind, Root};
 use types::slot::Slot;
-use types::txn::{Database, Proto};
+use types::txn::{Database, HashKey, HashKeyTxn, Proto, ValueId};
 
 use crate::coprocessor::Redis;
 use crate::memory::Memory;
 use crate::testing::{NOW, check, check_layouts, show, words};
+use crate::value;
 
 /// One key of every type, and a command that shows all of it.
 const TYPES: [(&[&str], &str); 6] = [
@@ -268,6 +270,19 @@ fn what_one_mutation_could_not_carry_is_refused() {
     assert_eq!(store.run("HDEL {a}i d"), "1");
     assert_eq!(store.run("COPY {a}i {b}h"), "1");
     assert_eq!(store.run("HSTRLEN {b}h c"), (40 << 20).to_string());
+}
+
+/// A member of a set has two records, but is one element.
+#[test]
+fn records_may_be_twice_as_many_as_elements() {
+    let mut memory = Memory::new(NOW);
+    let key = HashKey::new(Database(0), b"s");
+    let elements = ValueId::of(&key, memory.next_id());
+    (0..=value::ELEMENTS_MAX as u32).for_each(|number| memory.put(elements, &number.to_be_bytes(), Bytes::new()));
+    let mut fits =
+        |count| value::check(&mut memory, &key, &Root { id: elements.id, count, ..Root::inline(Kind::Set, Bytes::new()) }).is_ok();
+    assert!(fits(value::ELEMENTS_MAX));
+    assert!(!fits(value::ELEMENTS_MAX + 1));
 }
 
 /// The expiry belongs to the root: it never touches elements.

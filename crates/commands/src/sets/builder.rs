@@ -23,7 +23,7 @@ pub(super) struct Builder<'a> {
 enum State {
     /// Here, and nothing is written.
     Waiting(Vec<Member>),
-    /// In elements: they are too many, or too long.
+    /// In elements: they are too many, or too long, or have to be there.
     Written(ValueId),
 }
 
@@ -31,6 +31,12 @@ impl<'a> Builder<'a> {
     /// A set of no members for `key`.
     pub(super) fn new(limits: &'a Limits, key: &'a HashKey<'a>, ascending: bool) -> Builder<'a> {
         Builder { limits, key, ascending, count: 0, state: State::Waiting(Vec::new()) }
+    }
+
+    /// A set of no members that is exploded, however few are added.
+    pub(super) fn exploded(txn: &mut dyn HashKeyTxn, limits: &'a Limits, key: &'a HashKey<'a>) -> Builder<'a> {
+        let elements = ValueId::of(key, txn.next_id());
+        Builder { state: State::Written(elements), ..Builder::new(limits, key, false) }
     }
 
     /// Adds a member that was not added before.

@@ -6,6 +6,9 @@
 //! ```
 //! Invariant: the indexes are 0 to the number of members, without holes. A new member gets the next one; where one is removed, the last one
 //! takes its place. So a random member is one get, and a fair choice.
+//!
+//! Four bytes would end at 4 billion members, which a disk can hold. All indexes have the same length, so that they lie in order; what they
+//! share is stored once in a block.
 
 use bytes::Bytes;
 use types::txn::{Abort, HashKeyTxn, ValueId};
@@ -37,6 +40,9 @@ pub(super) fn remove(txn: &mut dyn HashKeyTxn, value: ValueId, count: u64, index
     let last = count.checked_sub(1).filter(|&last| index <= last).ok_or_else(damaged)?;
     if index < last {
         let moved = at(txn, value, last)?;
+        if &moved[..] == member {
+            return Err(damaged());
+        }
         put(txn, value, index, &moved);
     }
     txn.delete(value, &place(last));
@@ -51,9 +57,13 @@ fn put(txn: &mut dyn HashKeyTxn, value: ValueId, index: u64, member: &[u8]) {
     txn.put(value, &place(index), Bytes::copy_from_slice(member));
 }
 
-/// The sort key of an index: 2^40 members are more than a partition holds.
+/// The sort key of an index.
 fn place(index: u64) -> SortKey {
     let mut place = SortKey::from_slice(b"i");
     place.extend_from_slice(&index.to_be_bytes()[3..]);
     place
 }
+
+/// Members of a set at most, by far more than a partition holds. Its root cannot be right about more, and one command does not add so many
+/// that five bytes would be too few.
+pub(super) const MEMBERS_MAX: u64 = 1 << 39;

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 
 use resp::{number, reply};
 use types::reply::Sink;
-use types::txn::{Abort, HashKey};
+use types::txn::{Abort, HashKey, HashKeyTxn};
 
-use crate::hashed;
+use crate::hashed::HELD_BYTES;
 use crate::program::{NOT_AN_INTEGER, Program, Stop};
 use crate::random::{Selection, below};
 use crate::sets::builder::Builder;
@@ -32,8 +32,16 @@ pub(crate) fn spop(p: &mut Program<'_>) -> Result<(), Stop> {
         }
         Some(set) if popped > 0 => match set.exploded() {
             None => pop_inline(p, &key, set, popped)?,
-            Some(_) if (set.len() - popped).saturating_mul(LEFT_FACTOR) > popped => pop_drawn(p, &key, set, popped)?,
-            Some(_) => keep_rest(p, &key, &set, popped)?,
+            Some(_) if (set.len() - popped).saturating_mul(LEFT_FACTOR) <= popped => {
+                let rest = Builder::new(p.limits(), &key, false);
+                keep_rest(p, &set, popped, rest)?;
+            }
+            Some(_) if popped >= MANY && popped.saturating_mul(MANY_FACTOR) > set.len() => {
+                let limits = p.limits();
+                let rest = Builder::exploded(p.txn, limits, &key);
+                keep_rest(p, &set, popped, rest)?;
+            }
+            Some(_) => pop_drawn(p, &key, set, popped)?,
         },
         _ => {}
     }
@@ -107,10 +115,9 @@ fn pop_drawn(p: &mut Program<'_>, key: &HashKey<'_>, mut set: Set, popped: u64) 
     set.save(p.txn, key)
 }
 
-/// Nearly all: what is left is less to write than what is removed, so the set is made anew of it.
-fn keep_rest(p: &mut Program<'_>, key: &HashKey<'_>, set: &Set, popped: u64) -> Result<(), Abort> {
+/// Many: what is left is less to write than what is removed, so the set is made anew of it.
+fn keep_rest(p: &mut Program<'_>, set: &Set, popped: u64, mut rest: Builder<'_>) -> Result<(), Abort> {
     let mut selection = Selection::new(p.txn, popped, set.len());
-    let mut rest = Builder::new(p.limits(), key, false);
     let out = &mut *p.out;
     set.each(p.txn, &mut |txn, member| {
         if selection.takes_next() {
@@ -133,7 +140,7 @@ fn distinct(p: &mut Program<'_>, set: &Set, count: u64) -> Result<(), Abort> {
     if let Some(elements) = set.exploded().filter(|_| is_few(count, set.len())) {
         // Each of the last numbers below the length in turn, or one below it, whichever is not chosen yet: Floyd's way to a fair choice
         // (Bentley, Programming pearls: a sample of brilliance, 1987).
-        let mut chosen = HashSet::with_capacity(count as usize);
+        let mut chosen = HashSet::new();
         for last in set.len() - count..set.len() {
             let drawn = below(p.txn, last + 1);
             let index = if chosen.insert(drawn) { drawn } else { last };
@@ -157,26 +164,14 @@ fn repeated(p: &mut Program<'_>, set: &Set, times: u64) -> Result<(), Stop> {
         reply::bulk(out, member);
         if out.len() - start <= max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
-    match set.exploded() {
-        Some(_) if is_few(times, set.len()) => {
-            for _ in 0..times {
-                if show(&set.random(p.txn)?).is_break() {
-                    break;
-                }
-            }
-        }
-        Some(elements) => hashed::random_repeated(p.txn, elements, set.len(), times, &mut |member, _| show(member))?,
-        None => {
-            let mut members = Vec::with_capacity(set.len() as usize);
-            set.visit(p.txn, &mut |member| {
-                members.push(Member::from_slice(member));
-                ControlFlow::Continue(())
-            })?;
-            for _ in 0..times {
-                if show(&members[below(p.txn, set.len()) as usize]).is_break() {
-                    break;
-                }
-            }
+    let held = held(p.txn, set, times)?;
+    for _ in 0..times {
+        let flow = match &held {
+            Some(members) => show(&members[below(p.txn, members.len() as u64) as usize]),
+            None => show(&set.random(p.txn)?),
+        };
+        if flow.is_break() {
+            break;
         }
     }
     if p.out.len() - start > max {
@@ -184,6 +179,21 @@ fn repeated(p: &mut Program<'_>, set: &Set, times: u64) -> Result<(), Stop> {
         return Err(Stop::refused("ERR the reply would be longer than proto-max-bulk-len"));
     }
     Ok(())
+}
+
+/// All members, where draws from a copy of them are less work than from the set, and they may be in memory together.
+fn held(txn: &mut dyn HashKeyTxn, set: &Set, times: u64) -> Result<Option<Vec<Member>>, Abort> {
+    let room = if set.exploded().is_none() { usize::MAX } else { HELD_BYTES };
+    if set.len() == 0 || set.exploded().is_some() && (is_few(times, set.len()) || set.len() > (room / size_of::<Member>()) as u64) {
+        return Ok(None);
+    }
+    let (mut members, mut bytes) = (Vec::new(), 0usize);
+    set.visit(txn, &mut |member| {
+        members.push(Member::from_slice(member));
+        bytes += size_of::<Member>() + member.len();
+        if bytes <= room { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok((bytes <= room).then_some(members))
 }
 
 fn answer(out: &mut impl Sink, member: &[u8]) -> ControlFlow<()> {
@@ -198,5 +208,9 @@ fn is_few(wanted: u64, len: u64) -> bool {
 
 /// Members that a walk passes in the time of a get: 3 us against 0.3.
 const WALK_PER_GET: u64 = 10;
+/// SPOP of so many members ...
+const MANY: u64 = 256;
+/// ... and of one in so many makes an exploded set anew: a member that is popped takes four writes, one that stays two.
+const MANY_FACTOR: u64 = 3;
 /// SPOP makes a set anew if what it removes is so many times what is left, or more: as Redis does.
 const LEFT_FACTOR: u64 = 5;

@@ -55,7 +55,7 @@ impl Set {
         let whole = match root.encoding {
             LISTED => root.id == 0 && listed::is_whole(&value, root.count),
             INTEGERS => root.id == 0 && integers::is_whole(&value, root.count),
-            EXPLODED => root.id != 0,
+            EXPLODED => root.id != 0 && root.count <= indexed::MEMBERS_MAX,
             _ => false,
         };
         match removed.filter(|_| whole) {
@@ -174,6 +174,9 @@ impl Set {
             let member = self.random(txn)?;
             self.remove(txn, &member)?;
             return Ok(member);
+        }
+        if self.root.count == 0 {
+            return Err(damaged());
         }
         let index = below(txn, self.root.count);
         let member = indexed::at(txn, self.elements, index)?;
