@@ -79,9 +79,12 @@ fn newer_answer(command: &Words, ours: &Reply, theirs: &Reply) -> bool {
     let is = |name: &str| command[0].eq_ignore_ascii_case(name.as_bytes());
     let starts = |reply: &Reply, text: &str| matches!(reply, Reply::Line(line) if line.starts_with(text.as_bytes()));
     // Since 7.2 arguments are looked at before the key is.
-    let early = (is("BITCOUNT") || is("BITPOS")) && ours.is_error() && (starts(theirs, ":0") || starts(theirs, ":-1"));
+    let of_the_key = [":0", ":-1", "-WRONGTYPE"].iter().any(|reply| starts(theirs, reply));
+    let early = (is("BITCOUNT") || is("BITPOS")) && ours.is_error() && of_the_key;
+    // LPOS with other arguments that are wrong as well: it stops at the first.
+    let opposite = !theirs.is_error() || starts(theirs, "-ERR syntax error");
     early
-        || (is("LPOS") && !theirs.is_error() && starts(ours, "-ERR value is out of range, value must between -9223372036854775807"))
+        || (is("LPOS") && opposite && starts(ours, "-ERR value is out of range, value must between -9223372036854775807"))
         || (is("XREAD") && command.iter().any(|word| word == b"+") && starts(theirs, "-ERR Invalid stream ID"))
 }
 
@@ -146,7 +149,8 @@ pub(super) fn same(command: &Words, ours: &[u8], theirs: &[u8], value: &Value) -
             // Since 7.2 what a command names twice counts twice when it decides about a layout.
             (Some(b"hashtable"), Some(b"listpack")) => value.kind == Some(Kind::Hash),
             (Some(b"hashtable"), Some(b"intset")) => value.kind == Some(Kind::Set),
-            (Some(b"listpack"), Some(b"hashtable")) => value.kind == Some(Kind::Set),
+            // Since 7.2 what is left of nearly all is a listpack if the set was one.
+            (Some(b"listpack"), Some(b"hashtable" | b"intset")) => value.kind == Some(Kind::Set),
             _ => false,
         },
         Compare::Scan => same_scan(command, &ours, &theirs),
