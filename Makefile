@@ -54,10 +54,13 @@ chaos: install ## 30 minutes of faults on separate processes, and a history that
 power-loss: build ## loss of power of all machines at once, 50 rounds; needs root
 	python3 tests/chaos/power_loss.py --pegasus $(BIN) $(ARGS)
 
-fuzz: install ## payloads of RESTORE and their parts, SECONDS_EACH=3600 for an hour each
+FUZZ := restore_payload listpack ziplist stream_node stream restore hyperloglog glob
+
+fuzz: install ## RESTORE and its payloads, HyperLogLogs, patterns: SECONDS_EACH=3600 for an hour each, TARGETS=glob for one; see tests/fuzz/README.md
 	cargo-fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
-	cd crates/rdb && for target in restore_payload listpack ziplist stream; do \
-		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$(or $(SECONDS_EACH),60) -malloc_limit_mb=64 || exit 1; \
+	cd tests/fuzz/libfuzzer && for target in $(or $(TARGETS),$(FUZZ)); do mkdir -p corpus/$$target && \
+		RUSTC_BOOTSTRAP=1 cargo-fuzz run --fuzz-dir . --sanitizer none $$target corpus/$$target ../seeds/$$target -- \
+			-max_total_time=$(or $(SECONDS_EACH),60) -malloc_limit_mb=64 -timeout=10 || exit 1; \
 	done
 
 clients: build ## redis-py, node-redis and ioredis with default settings
