@@ -134,8 +134,9 @@ pub struct Store {
     pub rows_mib: usize,
     /// Memory of all memtables of the process, in MiB; 0 means an eighth of the machine's memory.
     pub memtables_mib: usize,
-    /// Memtable of one partition, in MiB, and a quarter of that of the elements of its collections: at this size it is flushed. Small: a skip list that fits the processor's caches takes a key in half
-    /// the time (measured: 1.4 against 2.8 µs with 64 MiB), and what it costs in compaction is less.
+    /// Memtable of a partition's keys, in MiB: at this size it is flushed. Small: a skip list that fits the processor's caches takes a key in
+    /// half the time (measured: 1.4 against 2.8 µs with 64 MiB), and what it costs in compaction is less. That of the elements of its large
+    /// collections is four times as large.
     pub memtable_mib: usize,
 }
 

@@ -22,7 +22,7 @@ pub struct Metrics {
     pub messages: AtomicU64,
     /// Messages of groups dropped because a queue was full.
     pub messages_dropped: AtomicU64,
-    /// Sweeps that removed expired keys.
+    /// Sweeps that removed what has expired.
     pub sweeps: AtomicU64,
 }
 
@@ -42,7 +42,7 @@ impl Metrics {
             ("applied", "Mutations applied", self.applied.load(Relaxed)),
             ("messages", "Messages of groups sent", self.messages.load(Relaxed)),
             ("messages_dropped", "Messages of groups dropped because a queue was full", self.messages_dropped.load(Relaxed)),
-            ("sweeps", "Sweeps that removed expired keys", self.sweeps.load(Relaxed)),
+            ("sweeps", "Sweeps that removed what has expired", self.sweeps.load(Relaxed)),
         ]
     }
 }

@@ -99,8 +99,8 @@ impl HashKeyTxn for Rehearsal<'_> {
         self.reader.scan(database, from, limit, visit)
     }
 
-    fn expired(&mut self, limit: usize) -> Result<Vec<(Database, Bytes)>, Abort> {
-        self.reader.expired(limit)
+    fn sweepable(&mut self, limit: usize) -> Result<Vec<(Database, Bytes)>, Abort> {
+        self.reader.sweepable(limit)
     }
 
     fn count(&self, database: Database) -> KeyCount {

@@ -697,7 +697,7 @@ const TURN_EVENTS: usize = 1024;
 const TICK: Duration = Duration::from_millis(10);
 /// How soon an append that found the disk or the log's queue full is made again.
 const APPEND_AGAIN: Duration = Duration::from_millis(50);
-/// How often a primary looks for keys that have expired: `expired` keys are gone within about this time.
+/// How often a primary looks for what has expired: it is gone within about this time.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
-/// Keys removed by one sweep at most: one mutation's worth.
+/// Keys and fields removed by one sweep at most, within one hash: one mutation's worth.
 const SWEEP_KEYS: usize = 512;

@@ -83,8 +83,9 @@ What holds for all commands:
   is one state of its key, together they are not one state of the table. One that writes answers `CROSSSLOT`.
 - Where a collection goes from one record to one record per element is said by `hash-max-listpack-entries` and its relatives, by default 128
   entries of 64 bytes for hashes too (Redis: 512), because an inline value is written whole with each change; lists are inline up to 1 KiB. `OBJECT ENCODING` tells what is stored.
-- The longest value is that of `proto-max-bulk-len`, 512 MiB; the replies to one request may have 128 MiB, and what one request writes 160 MiB.
-- A field of a hash that has expired is absent to every command. It leaves the disk with the next write to the hash, or when all fields have expired.
+- The longest value is that of `proto-max-bulk-len`, 512 MiB. A command that only reads may answer with a collection of any size: what is longer than 1 MiB reaches the
+  client piece by piece. A reply that is a string may have 128 MiB (of what is pipelined to a partition together with writes, the replies before it are counted), and what one request writes 160 MiB.
+- A field of a hash that has expired is absent to every command. It leaves the disk with the next write to the hash, or with the background sweep.
 - Blocking forms (`BLPOP`, `XREAD BLOCK` ...) are not there yet.
 - An option that is not listed is a syntax error, never ignored.
 

@@ -1,7 +1,9 @@
-//! FLUSHDB, FLUSHALL and the sweep of expired keys.
+//! FLUSHDB, FLUSHALL and the sweep of what has expired.
 
+use types::root::Kind;
 use types::txn::{Database, HashKey};
 
+use crate::hashes;
 use crate::program::{Program, Stop};
 use crate::table::{Command, Flag};
 
@@ -23,17 +25,23 @@ pub(crate) fn flushall(p: &mut Program<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Deletes up to a number of keys that have expired and answers how many it deleted. Not a client's command.
+/// Deletes about a number of keys and fields of hashes that have expired and answers how many it deleted. Not a client's command.
 pub(crate) fn sweep(p: &mut Program<'_>) -> Result<(), Stop> {
-    let limit = usize::try_from(p.integer_at(1)?).map_err(|_| Stop::syntax())?;
-    let now = p.txn.now();
+    let limit = p.integer_at(1)?;
+    let (now, limits) = (p.txn.now(), p.limits());
     let mut deleted = 0;
-    for (database, name) in p.txn.expired(limit)? {
+    for (database, name) in p.txn.sweepable(usize::try_from(limit).map_err(|_| Stop::syntax())?)? {
         let key = HashKey::new(database, &name);
         // The index names the candidates, the root decides: what lives is never deleted.
-        if p.txn.root(&key)?.is_some_and(|root| root.expired(now)) {
+        let Some(root) = p.txn.root(&key)? else { continue };
+        if root.expired(now) {
             p.txn.delete_root(&key)?;
             deleted += 1;
+        } else if root.kind == Kind::Hash && root.due.is_some_and(|due| due < now) {
+            deleted += hashes::sweep(p.txn, key, root, limits)?.cast_signed();
+        }
+        if deleted >= limit {
+            break;
         }
     }
     p.integer(deleted);

@@ -17,6 +17,8 @@ pub(crate) mod scan;
 pub(crate) mod set;
 pub(crate) mod whole;
 
+pub(crate) use hash::sweep;
+
 mod exploded;
 mod fields;
 mod hash;

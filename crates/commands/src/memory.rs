@@ -246,11 +246,11 @@ impl HashKeyTxn for Memory {
         Ok((found, None))
     }
 
-    fn expired(&mut self, limit: usize) -> Result<Vec<(Database, Bytes)>, Abort> {
-        let mut expired: Vec<(UnixMs, &Key)> =
-            self.roots.iter().filter(|(_, root)| root.expired(self.now)).filter_map(|(key, root)| Some((root.expire?, key))).collect();
-        expired.sort();
-        Ok(expired.into_iter().take(limit).map(|(_, key)| (key.1, Bytes::copy_from_slice(&key.2))).collect())
+    fn sweepable(&mut self, limit: usize) -> Result<Vec<(Database, Bytes)>, Abort> {
+        let at = |root: &Root| root.sweep_at().filter(|&at| at < self.now);
+        let mut found: Vec<(UnixMs, &Key)> = self.roots.iter().filter_map(|(key, root)| Some((at(root)?, key))).collect();
+        found.sort();
+        Ok(found.into_iter().take(limit).map(|(_, key)| (key.1, Bytes::copy_from_slice(&key.2))).collect())
     }
 
     fn count(&self, database: Database) -> KeyCount {

@@ -72,7 +72,7 @@ fn elements(p: &mut Program<'_>, key: &HashKey<'_>, root: &Root, samples: u64) -
 /// their indexes add.
 fn bytes(name: &[u8], root: &Root) -> usize {
     let record = PLACE + DATABASE + SEQUENCE + name.len() + HEAD + root.value.len();
-    let index = if root.expire.is_some() { EXPIRY + DATABASE + EXPIRY + PLACE + SEQUENCE + name.len() } else { 0 };
+    let index = if root.sweep_at().is_some() { EXPIRY + DATABASE + EXPIRY + PLACE + SEQUENCE + name.len() } else { 0 };
     record + index
 }
 

@@ -78,7 +78,7 @@ impl HashKeyTxn for One {
         Ok((Vec::new(), None))
     }
 
-    fn expired(&mut self, _: usize) -> Result<Vec<(Database, Bytes)>, Abort> {
+    fn sweepable(&mut self, _: usize) -> Result<Vec<(Database, Bytes)>, Abort> {
         Ok(Vec::new())
     }
 

@@ -11,7 +11,7 @@ use crate::databases::Databases;
 use crate::error::{ApplyError, StorageFailure};
 use crate::garbage::Orphan;
 use crate::keys::{ElementKey, Physical, RootKey};
-use crate::root::{Presence, decode, decode_expire};
+use crate::root::{Presence, decode, decode_times};
 use crate::store::{STATE, Store};
 use crate::write_set::{Malformed, Op, Ops};
 
@@ -160,13 +160,13 @@ impl<'a> Pass<'a> {
     fn op(&mut self, decree: Decree, op: Op<'a>) -> Result<(), &'static str> {
         match op {
             Op::PutRoot { key, value, old } => {
-                let expire = decode_expire(value).ok_or("a root record is none")?;
-                self.root_change(key, old, Presence::Present { expire })?;
+                let times = decode_times(value).ok_or("a root record is none")?;
+                self.root_change(key, old, Presence::Present(times))?;
                 self.batch.put(key, value);
                 self.changed.push((key, Some(value)));
             }
-            Op::DeleteRoot { key, expire } => {
-                self.root_change(key, Presence::Present { expire }, Presence::Absent)?;
+            Op::DeleteRoot { key, old } => {
+                self.root_change(key, Presence::Present(old), Presence::Absent)?;
                 self.batch.delete(key);
                 self.changed.push((key, None));
             }
@@ -212,8 +212,7 @@ impl<'a> Pass<'a> {
         let slot = root.place.slot().ok_or("a root key is none")?;
         self.store.slots().contains(&slot.number()).then_some(()).ok_or("a key of another partition")?;
         self.databases.count_change(root.database, old, new).then_some(()).ok_or("a key is counted that cannot be")?;
-        let expire = |presence| if let Presence::Present { expire } = presence { expire } else { None };
-        let (before, after) = (expire(old), expire(new));
+        let (before, after) = (old.times().sweep_at(), new.times().sweep_at());
         if before != after {
             if let Some(at) = before {
                 self.batch.delete_cf(self.expiries, root.expire_key(at));

@@ -6,7 +6,7 @@ use types::id::Decree;
 use types::txn::{Database, KeyCount};
 
 use crate::keys::Physical;
-use crate::root::Presence;
+use crate::root::{Presence, Times};
 
 /// Everything about a partition that is not a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) struct Mapped {
     pub(crate) logical: Database,
     pub(crate) physical: Physical,
     pub(crate) count: KeyCount,
+    /// Keys in the expiry index: those that expire, and those with something to do before.
+    pub(crate) listed: u64,
 }
 
 impl Databases {
@@ -48,7 +50,7 @@ impl Databases {
             return false;
         }
         self.next_physical += 1;
-        self.mapped.push(Mapped { logical, physical, count: KeyCount::default() });
+        self.mapped.push(Mapped { logical, physical, count: KeyCount::default(), listed: 0 });
         true
     }
 
@@ -74,10 +76,14 @@ impl Databases {
         let Some(mapped) = self.mapped.iter_mut().find(|m| m.physical == physical) else { return false };
         let step = |total: u64, before: bool, after: bool| (total + u64::from(after)).checked_sub(u64::from(before));
         let keys = step(mapped.count.keys, old != Presence::Absent, new != Presence::Absent);
-        let expires = step(mapped.count.expires, expires(old), expires(new));
-        match (keys, expires) {
-            (Some(keys), Some(expires)) if expires <= keys => {
-                mapped.count = KeyCount { keys, expires };
+        let has = |has: fn(Times) -> bool| (has(old.times()), has(new.times()));
+        let (before, after) = has(|times| times.expire.is_some());
+        let expires = step(mapped.count.expires, before, after);
+        let (before, after) = has(|times| times.sweep_at().is_some());
+        let listed = step(mapped.listed, before, after);
+        match (keys, listed, expires) {
+            (Some(keys), Some(listed), Some(expires)) if expires <= listed && listed <= keys => {
+                (mapped.count, mapped.listed) = (KeyCount { keys, expires }, listed);
                 true
             }
             _ => false,
@@ -117,6 +123,7 @@ impl Databases {
             out.extend_from_slice(&mapped.physical.0.to_be_bytes());
             out.extend_from_slice(&mapped.count.keys.to_be_bytes());
             out.extend_from_slice(&mapped.count.expires.to_be_bytes());
+            out.extend_from_slice(&mapped.listed.to_be_bytes());
         }
     }
 
@@ -125,7 +132,7 @@ impl Databases {
         let (applied, rest) = record.split_first_chunk::<8>()?;
         let (next_physical, rest) = rest.split_first_chunk::<4>()?;
         let (next_id, rest) = rest.split_first_chunk::<8>()?;
-        let (entries, []) = rest.as_chunks::<22>() else { return None };
+        let (entries, []) = rest.as_chunks::<MAPPED>() else { return None };
         let next_physical = u32::from_be_bytes(*next_physical);
         let mapped: Vec<Mapped> = entries.iter().map(decode_mapped).collect::<Option<_>>()?;
         if mapped.iter().any(|m| m.physical.0 >= next_physical) {
@@ -136,24 +143,27 @@ impl Databases {
     }
 }
 
-fn decode_mapped(entry: &[u8; 22]) -> Option<Mapped> {
+fn decode_mapped(entry: &[u8; MAPPED]) -> Option<Mapped> {
     let (logical, rest) = entry.split_first_chunk::<2>()?;
     let (physical, rest) = rest.split_first_chunk::<4>()?;
     let (keys, rest) = rest.split_first_chunk::<8>()?;
-    let (expires, _) = rest.split_first_chunk::<8>()?;
+    let (expires, rest) = rest.split_first_chunk::<8>()?;
+    let (listed, _) = rest.split_first_chunk::<8>()?;
     Some(Mapped {
         logical: Database(u16::from_be_bytes(*logical)),
         physical: Physical(u32::from_be_bytes(*physical)),
         count: KeyCount { keys: u64::from_be_bytes(*keys), expires: u64::from_be_bytes(*expires) },
+        listed: u64::from_be_bytes(*listed),
     })
 }
 
-fn expires(presence: Presence) -> bool {
-    matches!(presence, Presence::Present { expire: Some(_) })
-}
+/// Bytes of a database in the record.
+const MAPPED: usize = 2 + 4 + 8 + 8 + 8;
 
 #[cfg(test)]
 mod tests {
+    use types::time::UnixMs;
+
     use super::*;
 
     #[test]
@@ -162,7 +172,7 @@ mod tests {
         assert!(databases.map(Database(3), Physical(1)));
         assert!(databases.map(Database(0), Physical(2)));
         assert!(!databases.map(Database(1), Physical(2)), "a number is given once");
-        assert!(databases.count_change(Physical(2), Presence::Absent, Presence::Present { expire: None }));
+        assert!(databases.count_change(Physical(2), Presence::Absent, Presence::Present(Times::default())));
         databases.next_id = 77;
         let mut record = Vec::new();
         databases.encode(Decree(9), &mut record);
@@ -174,10 +184,26 @@ mod tests {
     }
 
     #[test]
+    fn what_expires_and_what_has_something_to_do_is_counted() {
+        let mut databases = Databases::new();
+        assert!(databases.map(Database(0), Physical(1)));
+        let mut change = |old, new| {
+            assert!(databases.count_change(Physical(1), old, new));
+            let mapped = databases.mapped()[0];
+            (mapped.count.keys, mapped.count.expires, mapped.listed)
+        };
+        let present = |expire: Option<i64>, due: Option<i64>| Presence::Present(Times { expire: expire.map(UnixMs), due: due.map(UnixMs) });
+        assert_eq!(change(Presence::Absent, present(None, Some(1))), (1, 0, 1));
+        assert_eq!(change(present(None, Some(1)), present(Some(2), Some(1))), (1, 1, 1));
+        assert_eq!(change(present(Some(2), Some(1)), present(Some(2), None)), (1, 1, 1));
+        assert_eq!(change(present(Some(2), None), Presence::Absent), (0, 0, 0));
+    }
+
+    #[test]
     fn counting_below_zero_is_refused() {
         let mut databases = Databases::new();
         assert!(databases.map(Database(0), Physical(1)));
-        assert!(!databases.count_change(Physical(1), Presence::Present { expire: None }, Presence::Absent));
+        assert!(!databases.count_change(Physical(1), Presence::Present(Times::default()), Presence::Absent));
         assert!(!databases.count_change(Physical(2), Presence::Absent, Presence::Absent));
         assert_eq!(databases.count(Database(0)), KeyCount::default());
     }

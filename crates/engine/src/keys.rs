@@ -3,9 +3,10 @@
 //! ```text
 //! root      slot u16 | hash48 of the name, 6 bytes | physical database u32 | name        place = the first 8 bytes
 //! element   slot u16 | physical database u32 | id u64 | sort key
-//! expire    physical database u32 | expiry i64, order-preserving | place | name
+//! expire    physical database u32 | time i64, order-preserving | place | name
 //! ```
-//! All integers big-endian. The place is the SCAN cursor. The expiry index begins with the database, unlike the other two: what a
+//! All integers big-endian. The place is the SCAN cursor. The expiry index lists keys under their
+//! `Root::sweep_at`. It begins with the database, unlike the other two: what a
 //! flushed database leaves in it is never stepped over again.
 
 use smallvec::SmallVec;
@@ -100,7 +101,7 @@ impl ElementKey {
     }
 }
 
-/// Not above any index entry of `database` that expires at `at` or later, above all that expire earlier.
+/// Not above any index entry of `database` with a time of `at` or later, above all with an earlier one.
 pub(crate) fn expire_bound(database: Physical, at: UnixMs) -> Key {
     let mut key = Key::new();
     key.extend_from_slice(&database.0.to_be_bytes());
@@ -109,7 +110,7 @@ pub(crate) fn expire_bound(database: Physical, at: UnixMs) -> Key {
     key
 }
 
-/// When the root of an index entry expires, and its parts; `None` if it is no index key.
+/// The time of an index entry and the parts of the root's key; `None` if it is no index key.
 pub(crate) fn parse_expire_key(key: &[u8]) -> Option<(UnixMs, RootKey<'_>)> {
     let (database, rest) = key.split_first_chunk::<4>()?;
     let (at, rest) = rest.split_first_chunk::<8>()?;

@@ -80,7 +80,7 @@ impl Overlay {
     }
 
     pub(crate) fn put_root(&mut self, decree: Decree, key: &RootKey<'_>, encoded: Key, root: Option<Root>) {
-        if let Some(at) = root.as_ref().and_then(|root| root.expire) {
+        if let Some(at) = root.as_ref().and_then(Root::sweep_at) {
             self.lower_expiry_floor(key.database, at);
         }
         self.roots.push(decree, root_hash(key), encoded, root);
@@ -151,7 +151,7 @@ impl Overlay {
         self.expiry_floors.iter().find(|(d, _)| *d == database).map_or(UnixMs(i64::MIN), |&(_, at)| at)
     }
 
-    /// Nothing in the store's index of `database` expires before `at`, nor does anything held here.
+    /// Nothing in the store's index of `database` stands before `at`, nor does anything held here.
     pub(crate) fn set_expiry_floor(&mut self, database: Physical, at: UnixMs) {
         self.expiry_floors.retain(|&(d, _)| d != database && self.databases.logical(d).is_some());
         self.expiry_floors.push((database, at));

@@ -166,10 +166,10 @@ impl HashKeyTxn for Reader<'_> {
         Ok((found, next))
     }
 
-    fn expired(&mut self, limit: usize) -> Result<Vec<(Database, Bytes)>, Abort> {
+    fn sweepable(&mut self, limit: usize) -> Result<Vec<(Database, Bytes)>, Abort> {
         let (store, now) = (self.store, self.now);
         let view = self.view()?;
-        scan::expired(store, || view.iterate(), None, &view.databases, now, limit)
+        scan::sweepable(store, || view.iterate(), None, &view.databases, now, limit)
     }
 
     fn count(&self, database: Database) -> KeyCount {

@@ -48,8 +48,8 @@ pub(crate) fn scan(
     Ok((found, None))
 }
 
-/// Keys that expired before `now`, oldest first, with the database each is in.
-pub(crate) fn expired(
+/// Keys that the sweep has to look at before `now`, earliest first, with the database each is in.
+pub(crate) fn sweepable(
     store: &Store,
     read_options: impl Fn() -> ReadOptions,
     mut overlay: Option<&mut Overlay>,
@@ -58,7 +58,7 @@ pub(crate) fn expired(
     limit: usize,
 ) -> Result<Vec<(Database, Bytes)>, Abort> {
     let mut found: Vec<(UnixMs, Database, Bytes)> = Vec::new();
-    for mapped in databases.mapped().iter().filter(|m| m.count.expires > 0) {
+    for mapped in databases.mapped().iter().filter(|m| m.listed > 0) {
         let physical = mapped.physical;
         let floor = overlay.as_ref().map_or(UnixMs(i64::MIN), |o| o.expiry_floor(physical));
         let mut options = read_options();
@@ -69,7 +69,7 @@ pub(crate) fn expired(
         while let Some(key) = index.key() {
             let (at, root) = parse_expire_key(key).ok_or_else(|| damaged("an expiry index key"))?;
             first = first.min(at);
-            // The overlay knows better when, or whether, this key expires; its own keys come below.
+            // The overlay knows better when, or whether, this key has to be looked at; its own keys come below.
             if overlay.as_ref().is_none_or(|o| o.root(&root, &root.encode()).is_none()) {
                 found.push((at, mapped.logical, Bytes::copy_from_slice(root.name)));
                 taken += 1;
@@ -83,7 +83,7 @@ pub(crate) fn expired(
         if let Some(overlay) = overlay.as_deref_mut() {
             let mut floor = first;
             for (key, root) in overlay.roots() {
-                let Some(at) = root.and_then(|root| root.expire) else { continue };
+                let Some(at) = root.and_then(Root::sweep_at) else { continue };
                 let Some(parts) = RootKey::parse(key).filter(|parts| parts.database == physical) else { continue };
                 floor = floor.min(at);
                 if at < now {

@@ -132,12 +132,12 @@ impl<'a> Txn<'a> {
         let key = RootKey::of(key, physical);
         let encoded = key.encode();
         let old = self.old(&key, &encoded)?;
-        let Presence::Present { expire } = old.presence else { return Ok(()) };
+        let Presence::Present(times) = old.presence else { return Ok(()) };
         self.overlay.save_databases();
         if !keep_elements {
             self.orphan(&key, old, 0);
         }
-        self.writes.delete_root(&encoded, expire);
+        self.writes.delete_root(&encoded, times);
         self.change(&key, encoded, old.presence, None);
         Ok(())
     }
@@ -252,10 +252,10 @@ impl HashKeyTxn for Txn<'_> {
         scan::scan(self.store, options, Some(self.overlay), physical, from, Bounds { limit, visit })
     }
 
-    fn expired(&mut self, limit: usize) -> Result<Vec<(Database, Bytes)>, Abort> {
+    fn sweepable(&mut self, limit: usize) -> Result<Vec<(Database, Bytes)>, Abort> {
         let databases = self.overlay.databases.clone();
         let tier = self.context.tier;
-        scan::expired(self.store, || read_options(tier), Some(self.overlay), &databases, self.context.now, limit)
+        scan::sweepable(self.store, || read_options(tier), Some(self.overlay), &databases, self.context.now, limit)
     }
 
     fn count(&self, database: Database) -> KeyCount {

@@ -3,9 +3,9 @@
 //! ```text
 //! version u8 = 1 │ op │ op │ ..
 //! op:   tag u8 │ fields        tag: what (low four bits) and flags about the root that was there before
-//! root: [old expiry i64] │ key: varint length, bytes │ value: varint length, bytes (of a put)
+//! root: [old expiry i64] │ [old due i64] │ key: varint length, bytes │ value: varint length, bytes (of a put)
 //! ```
-//! A root's op says whether there was a root before and when it would have expired. So counts and the expiry index follow from it, and
+//! A root's op says whether there was a root before and which times were in it. So counts and the expiry index follow from it, and
 //! a key is written once where the batch that RocksDB gets names it three times. Keys are whole physical keys: applying copies slices.
 //! An empty body is a mutation without writes (a fence).
 
@@ -15,7 +15,7 @@ use types::time::UnixMs;
 use types::txn::Database;
 
 use crate::keys::{ELEMENT_PREFIX, ElementKey, Physical};
-use crate::root::{self, Presence};
+use crate::root::{self, Presence, Times};
 use crate::varint;
 
 /// Bytes that should be a write set and are not.
@@ -73,8 +73,8 @@ impl WriteSet {
         self.buffer.extend_from_slice(&self.scratch);
     }
 
-    pub(crate) fn delete_root(&mut self, key: &[u8], expire: Option<UnixMs>) {
-        self.root_op(DELETE_ROOT, key, Presence::Present { expire });
+    pub(crate) fn delete_root(&mut self, key: &[u8], old: Times) {
+        self.root_op(DELETE_ROOT, key, Presence::Present(old));
     }
 
     pub(crate) fn put_element(&mut self, key: &[u8], value: &[u8]) {
@@ -118,13 +118,12 @@ impl WriteSet {
     }
 
     fn root_op(&mut self, what: u8, key: &[u8], old: Presence) {
-        match old {
-            Presence::Absent => self.tag(what),
-            Presence::Present { expire: None } => self.tag(what | OLD),
-            Presence::Present { expire: Some(at) } => {
-                self.tag(what | OLD | OLD_EXPIRE);
-                self.buffer.extend_from_slice(&at.0.to_be_bytes());
-            }
+        let flag = |on: bool, flag: u8| if on { flag } else { 0 };
+        let Times { expire, due } = old.times();
+        let times = flag(expire.is_some(), OLD_EXPIRE) | flag(due.is_some(), OLD_DUE);
+        self.tag(what | flag(old != Presence::Absent, OLD) | times);
+        for at in [expire, due].into_iter().flatten() {
+            self.buffer.extend_from_slice(&at.0.to_be_bytes());
         }
         self.bytes(key);
     }
@@ -146,7 +145,7 @@ impl WriteSet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op<'a> {
     PutRoot { key: &'a [u8], value: &'a [u8], old: Presence },
-    DeleteRoot { key: &'a [u8], expire: Option<UnixMs> },
+    DeleteRoot { key: &'a [u8], old: Times },
     PutElement { key: &'a [u8], value: &'a [u8] },
     DeleteElement { key: &'a [u8] },
     Map { logical: Database, physical: Physical },
@@ -180,19 +179,15 @@ impl<'a> Ops<'a> {
     fn op(&mut self) -> Option<Op<'a>> {
         let (&tag, rest) = self.rest.split_first()?;
         self.rest = rest;
-        let old = match tag & (OLD | OLD_EXPIRE) {
-            0 => Presence::Absent,
-            OLD => Presence::Present { expire: None },
-            OLD_EXPIRE => return None,
-            _ => {
-                let (at, rest) = self.rest.split_first_chunk::<8>()?;
-                self.rest = rest;
-                Presence::Present { expire: Some(UnixMs(i64::from_be_bytes(*at))) }
-            }
+        let times = Times { expire: self.time(tag & OLD_EXPIRE != 0)?, due: self.time(tag & OLD_DUE != 0)? };
+        let old = match tag & OLD != 0 {
+            true => Presence::Present(times),
+            false if times == Times::default() => Presence::Absent,
+            false => return None,
         };
-        let op = match (tag & !(OLD | OLD_EXPIRE), old) {
+        let op = match (tag & !(OLD | OLD_EXPIRE | OLD_DUE), old) {
             (PUT_ROOT, old) => Op::PutRoot { key: self.bytes()?, value: self.bytes()?, old },
-            (DELETE_ROOT, Presence::Present { expire }) => Op::DeleteRoot { key: self.bytes()?, expire },
+            (DELETE_ROOT, Presence::Present(old)) => Op::DeleteRoot { key: self.bytes()?, old },
             (PUT_ELEMENT, Presence::Absent) => Op::PutElement { key: self.bytes()?, value: self.bytes()? },
             (DELETE_ELEMENT, Presence::Absent) => Op::DeleteElement { key: self.bytes()? },
             (MAP, Presence::Absent) => Op::Map { logical: self.logical()?, physical: Physical(u32::try_from(self.number()?).ok()?) },
@@ -207,6 +202,16 @@ impl<'a> Ops<'a> {
             _ => return None,
         };
         Some(op)
+    }
+
+    /// A time, if there is one; the outer `None` at the end of the body.
+    fn time(&mut self, there: bool) -> Option<Option<UnixMs>> {
+        if !there {
+            return Some(None);
+        }
+        let (at, rest) = self.rest.split_first_chunk::<8>()?;
+        self.rest = rest;
+        Some(Some(UnixMs(i64::from_be_bytes(*at))))
     }
 
     fn number(&mut self) -> Option<u64> {
@@ -251,6 +256,7 @@ const ORPHAN: u8 = 8;
 const SWAP: u8 = 9;
 const OLD: u8 = 0x10;
 const OLD_EXPIRE: u8 = 0x20;
+const OLD_DUE: u8 = 0x40;
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ enum Action {
         name: u8,
         value: u8,
         expire: Option<i64>,
+        due: Option<i64>,
     },
     Delete {
         database: u16,
@@ -73,9 +74,9 @@ enum Step {
 
 fn action() -> impl Strategy<Value = Action> {
     let name = 0..10u8;
-    let put = (0..3u16, name.clone(), any::<u8>(), proptest::option::of(0..400i64));
+    let put = (0..3u16, name.clone(), any::<u8>(), proptest::option::of(0..400i64), proptest::option::weighted(0.2, 0..400i64));
     prop_oneof![
-        8 => put.prop_map(|(database, name, value, expire)| Action::Put { database, name, value, expire }),
+        8 => put.prop_map(|(database, name, value, expire, due)| Action::Put { database, name, value, expire, due }),
         4 => (0..3u16, name).prop_map(|(database, name)| Action::Delete { database, name }),
         1 => (0..3u16).prop_map(|database| Action::Flush { database }),
         2 => (0..3u16, 0..4u8).prop_map(|(database, name)| Action::Explode { database, name }),
@@ -102,10 +103,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Roots without what the transaction sets, and elements.
+/// Roots (value, expiry and due, version) and elements.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Model {
-    roots: BTreeMap<(u16, String), (Bytes, Option<i64>, u64)>,
+    roots: BTreeMap<(u16, String), (Bytes, [Option<i64>; 2], u64)>,
     /// Elements of exploded values, with their id.
     elements: BTreeMap<(u16, String), (u64, BTreeMap<u8, u8>)>,
     last_id: u64,
@@ -114,9 +115,9 @@ struct Model {
 impl Model {
     fn act(&mut self, action: &Action, decree: u64) {
         match action {
-            Action::Put { database, name, value, expire } => {
+            Action::Put { database, name, value, expire, due } => {
                 self.elements.remove(&(*database, key(*name)));
-                self.roots.insert((*database, key(*name)), (Bytes::copy_from_slice(&[*value]), *expire, decree));
+                self.roots.insert((*database, key(*name)), (Bytes::copy_from_slice(&[*value]), [*expire, *due], decree));
             }
             Action::Delete { database, name } => {
                 self.elements.remove(&(*database, key(*name)));
@@ -128,7 +129,7 @@ impl Model {
             }
             Action::Explode { database, name } => {
                 self.elements.insert((*database, key(*name)), (self.last_id, BTreeMap::new()));
-                self.roots.insert((*database, key(*name)), (Bytes::new(), None, decree));
+                self.roots.insert((*database, key(*name)), (Bytes::new(), [None; 2], decree));
             }
             Action::PutElement { database, name, sort_key, value } => {
                 if let Some((_, elements)) = self.elements.get_mut(&(*database, key(*name))) {
@@ -170,7 +171,7 @@ impl Model {
 
     fn count(&self, database: u16) -> KeyCount {
         let of = || self.roots.iter().filter(move |((d, _), _)| *d == database);
-        KeyCount { keys: of().count() as u64, expires: of().filter(|(_, root)| root.1.is_some()).count() as u64 }
+        KeyCount { keys: of().count() as u64, expires: of().filter(|(_, root)| root.1[0].is_some()).count() as u64 }
     }
 
     fn keys(&self, database: u16) -> Vec<(Bytes, Bytes)> {
@@ -178,12 +179,17 @@ impl Model {
         of.map(|((_, name), root)| (Bytes::copy_from_slice(name.as_bytes()), root.0.clone())).collect()
     }
 
-    fn expired(&self, now: i64) -> Vec<(i64, u16, String)> {
-        let mut expired: Vec<_> =
-            self.roots.iter().filter_map(|((d, name), root)| root.1.filter(|&at| at < now).map(|at| (at, *d, name.clone()))).collect();
-        expired.sort();
-        expired
+    fn sweepable(&self, now: i64) -> Vec<(i64, u16, String)> {
+        let mut sweepable: Vec<_> =
+            self.roots.iter().filter_map(|((d, name), root)| Some((sweep_at(root.1).filter(|&at| at < now)?, *d, name.clone()))).collect();
+        sweepable.sort();
+        sweepable
     }
+}
+
+/// The earlier of expiry and due.
+fn sweep_at(times: [Option<i64>; 2]) -> Option<i64> {
+    times.into_iter().flatten().min()
 }
 
 /// Three names in each of three slots, and a tenth one.
@@ -199,8 +205,9 @@ fn act(txn: &mut dyn HashKeyTxn, action: &Action, last_id: &mut u64) -> Result<(
         id
     };
     match action {
-        Action::Put { database, name, value, expire } => {
-            let root = Root { expire: expire.map(UnixMs), ..Root::inline(Kind::String, Bytes::copy_from_slice(&[*value])) };
+        Action::Put { database, name, value, expire, due } => {
+            let root =
+                Root { expire: expire.map(UnixMs), due: due.map(UnixMs), ..Root::inline(Kind::String, Bytes::copy_from_slice(&[*value])) };
             txn.put_root(&HashKey::new(Database(*database), key(*name).as_bytes()), root)?;
         }
         Action::Delete { database, name } => txn.delete_root(&HashKey::new(Database(*database), key(*name).as_bytes()))?,
@@ -249,7 +256,11 @@ fn check(txn: &mut dyn HashKeyTxn, model: &Model, now: UnixMs) -> Result<(), Abo
         for name in 0..10u8 {
             let root = txn.root(&HashKey::new(Database(database), key(name).as_bytes()))?;
             let expected = model.roots.get(&(database, key(name)));
-            assert_eq!(root.map(|r| (r.value, r.expire.map(|at| at.0), r.version)).as_ref(), expected, "{database}/{name}");
+            assert_eq!(
+                root.map(|r| (r.value, [r.expire, r.due].map(|at| at.map(|at| at.0)), r.version)).as_ref(),
+                expected,
+                "{database}/{name}"
+            );
         }
         assert_eq!(txn.count(Database(database)), model.count(database));
         for (limit, visit) in [(1, 1), (3, 100), (100, 100)] {
@@ -260,14 +271,14 @@ fn check(txn: &mut dyn HashKeyTxn, model: &Model, now: UnixMs) -> Result<(), Abo
     }
     let in_use: Vec<Database> = (0..3).filter(|&d| model.count(d).keys > 0).map(Database).collect();
     assert_eq!(txn.databases(), in_use);
-    let expired = model.expired(now.0);
-    let mut found = txn.expired(100)?;
-    let mut wanted: Vec<_> = expired.iter().map(|(_, d, name)| (Database(*d), Bytes::copy_from_slice(name.as_bytes()))).collect();
-    let first = txn.expired(1)?;
+    let sweepable = model.sweepable(now.0);
+    let mut found = txn.sweepable(100)?;
+    let mut wanted: Vec<_> = sweepable.iter().map(|(_, d, name)| (Database(*d), Bytes::copy_from_slice(name.as_bytes()))).collect();
+    let first = txn.sweepable(1)?;
     assert_eq!(first.len(), wanted.len().min(1));
     for (database, name) in first {
         let name = String::from_utf8(name.to_vec()).unwrap();
-        assert_eq!(model.roots[&(database.0, name)].1, Some(expired[0].0), "the oldest comes first");
+        assert_eq!(sweep_at(model.roots[&(database.0, name)].1), Some(sweepable[0].0), "the earliest comes first");
     }
     found.sort();
     wanted.sort();

@@ -126,28 +126,28 @@ fn keys_expire_oldest_first_and_again_after_a_change() {
     for (name, at) in [("c", 300), ("a", 100), ("b", 200), ("z", 9_000_000)] {
         p.set_until(name, at);
     }
-    assert_eq!(p.expired(10), ["a", "b", "c"], "from the overlay");
+    assert_eq!(p.sweepable(10), ["a", "b", "c"], "from the overlay");
     p.seal_and_apply();
-    assert_eq!(p.expired(10), ["a", "b", "c"], "from the store");
-    assert_eq!(p.expired(2), ["a", "b"]);
+    assert_eq!(p.sweepable(10), ["a", "b", "c"], "from the store");
+    assert_eq!(p.sweepable(2), ["a", "b"]);
     p.set("a", "stays");
     p.set_until("b", 400);
-    assert_eq!(p.expired(10), ["c", "b"]);
+    assert_eq!(p.sweepable(10), ["c", "b"]);
     p.delete("c");
-    assert_eq!(p.expired(10), ["b"]);
+    assert_eq!(p.sweepable(10), ["b"]);
     p.seal_and_apply();
-    assert_eq!(p.expired(10), ["b"]);
+    assert_eq!(p.sweepable(10), ["b"]);
     p.now = UnixMs(400);
-    assert_eq!(p.expired(10), [""; 0], "a key lives through the millisecond of its expiry");
+    assert_eq!(p.sweepable(10), [""; 0], "a key lives through the millisecond of its expiry");
     p.set_until("old", 5);
     p.seal();
-    assert_eq!(p.expired(10), ["old"]);
+    assert_eq!(p.sweepable(10), ["old"]);
     p.apply(1);
-    assert_eq!(p.expired(10), ["old"], "found before the place the last sweep began at");
+    assert_eq!(p.sweepable(10), ["old"], "found before the place the last sweep began at");
     p.crash();
-    assert_eq!(p.expired(10), ["old"]);
+    assert_eq!(p.sweepable(10), ["old"]);
     p.flush_database(D0);
-    assert_eq!(p.expired(10), [""; 0]);
+    assert_eq!(p.sweepable(10), [""; 0]);
 }
 
 #[test]
@@ -158,12 +158,12 @@ fn a_sweep_that_was_aborted_does_not_hide_what_it_saw() {
     p.seal();
     let aborted: Result<(), Abort> = p.run(|txn| {
         txn.put_root(&HashKey::new(D0, b"k"), string("stays"))?;
-        assert!(txn.expired(10)?.is_empty());
+        assert!(txn.sweepable(10)?.is_empty());
         Err(Abort::Cold)
     });
     assert!(aborted.is_err());
     p.apply(1);
-    assert_eq!(p.expired(10), ["k"]);
+    assert_eq!(p.sweepable(10), ["k"]);
 }
 
 #[test]

@@ -48,6 +48,8 @@ pub struct Root {
     pub encoding: u8,
     /// When the key ceases to exist; `None`: never.
     pub expire: Option<UnixMs>,
+    /// When the sweep of expired keys has to look at the value before the key expires: the first field of a hash expires then.
+    pub due: Option<UnixMs>,
     /// Decree of the mutation that changed the key last: what WATCH and caches compare. Set by the transaction.
     pub version: u64,
     /// When the key was last written, in whole seconds since 1970: what OBJECT IDLETIME counts from. Set by the transaction.
@@ -63,11 +65,24 @@ pub struct Root {
 impl Root {
     /// A key that never expires and holds `value` inline.
     pub fn inline(kind: Kind, value: Bytes) -> Root {
-        Root { kind, encoding: 0, expire: None, version: 0, written: 0, id: 0, count: 0, value }
+        Root { kind, encoding: 0, expire: None, due: None, version: 0, written: 0, id: 0, count: 0, value }
     }
 
     /// Whether the key has ceased to exist at `now`. As in Redis, a key lives through the millisecond of its expiry.
     pub fn expired(&self, now: UnixMs) -> bool {
         self.expire.is_some_and(|at| at < now)
+    }
+
+    /// When the sweep has to come: the time under which the expiry index lists the key.
+    pub fn sweep_at(&self) -> Option<UnixMs> {
+        earlier(self.expire, self.due)
+    }
+}
+
+/// The earlier of two times that may never come.
+pub fn earlier(a: Option<UnixMs>, b: Option<UnixMs>) -> Option<UnixMs> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }

@@ -164,11 +164,11 @@ pub trait HashKeyTxn {
     /// [`Abort`].
     fn scan(&mut self, database: Database, from: Cursor, limit: usize, visit: usize) -> Result<(Vec<Scanned>, Option<Cursor>), Abort>;
 
-    /// Up to `limit` keys (of any database) that expired before `now`, oldest first: what the sweep removes.
+    /// Up to `limit` keys (of any database) whose [`Root::sweep_at`] is before `now`, earliest first: what the sweep has to look at.
     ///
     /// # Errors
     /// [`Abort`].
-    fn expired(&mut self, limit: usize) -> Result<Vec<(Database, Bytes)>, Abort>;
+    fn sweepable(&mut self, limit: usize) -> Result<Vec<(Database, Bytes)>, Abort>;
 
     /// Number of keys in a logical database, and how many of them have an expiry; exact, expired keys that were not removed yet included.
     fn count(&self, database: Database) -> KeyCount;
@@ -257,6 +257,6 @@ pub trait Coprocessor: Send + Sync + 'static {
     /// [`Abort`]: the evaluation has to be dropped; `reply` and the transaction's writes with it.
     fn execute(&self, txn: &mut dyn HashKeyTxn, call: &Call, reply: &mut Reply) -> Result<(), Abort>;
 
-    /// The command that removes up to `limit` keys that have expired: what the replica's sweep submits as an ordinary write.
+    /// The command that removes up to `limit` keys and fields that have expired: what the replica's sweep submits as an ordinary write.
     fn sweep(&self, limit: usize) -> Call;
 }

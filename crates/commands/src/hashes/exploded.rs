@@ -94,15 +94,15 @@ impl Exploded {
         Ok(expired)
     }
 
-    /// Removes fields that have expired, [`PURGE`] at most; says whether there were any.
-    pub(super) fn purge(&mut self, txn: &mut dyn HashKeyTxn, now: UnixMs) -> Result<bool, Abort> {
-        let Some(first) = self.summary.first.filter(|&first| first < now) else { return Ok(false) };
+    /// Removes fields that have expired, [`PURGE`] at most; says how many those were.
+    pub(super) fn purge(&mut self, txn: &mut dyn HashKeyTxn, now: UnixMs) -> Result<u64, Abort> {
+        let Some(first) = self.summary.first.filter(|&first| first < now) else { return Ok(0) };
         let listed = elements::collect(txn, self.value, &SortKeys::between(&listed_at(first), &listed_at(now)), PURGE)?;
         for (sort_key, _) in &listed {
             let (at, field) = parse(sort_key)?;
             self.remove(txn, field, Some(at))?;
         }
-        Ok(!listed.is_empty())
+        Ok(listed.len() as u64)
     }
 
     /// Makes the summary exact.

@@ -1,9 +1,8 @@
 //! A hash in the hands of a command: the same operations whatever its layout.
 //!
 //! Reads never show a field that has expired. What a command changes reaches the root with [`Hash::store`], which also removes fields
-//! that have expired: all of a packed hash, a bounded number of an exploded one. Nothing else does so yet: a hash that is only read keeps
-//! its expired fields until all of them have expired, and then the sweep of expired keys takes it whole (see
-//! [`crate::hashes::lifetime`]). A sweep of fields would open a [`struct@Hash`] and store it.
+//! that have expired: all of a packed hash, a bounded number of an exploded one. [`sweep`] does only that; the root's times tell when it
+//! is wanted (see [`crate::hashes::lifetime`]).
 
 use std::ops::ControlFlow;
 
@@ -16,7 +15,7 @@ use types::txn::{Abort, HashKey, HashKeyTxn, ValueId};
 use crate::elements;
 use crate::hashed;
 use crate::hashes::exploded::{self, Exploded};
-use crate::hashes::lifetime::{earlier, end, own};
+use crate::hashes::lifetime::{Fields, own};
 use crate::hashes::packed::{self, Entries, Entry, lives};
 use crate::hashes::summary::Summary;
 use crate::hashes::{PLAIN, TIMED, damaged};
@@ -230,26 +229,23 @@ impl<'a> Hash<'a> {
     /// Removes fields that have expired and writes the root, if anything has changed. A hash without fields ceases to exist.
     pub(super) fn store(mut self, txn: &mut dyn HashKeyTxn) -> Result<(), Abort> {
         self.purge(txn)?;
-        if !self.changed {
-            return Ok(());
-        }
+        if self.changed { self.write(txn) } else { Ok(()) }
+    }
+
+    /// Writes the root. A hash without fields ceases to exist.
+    fn write(self, txn: &mut dyn HashKeyTxn) -> Result<(), Abort> {
         let root = match self.layout {
             Layout::Packed(packed) => {
-                let end = if self.timed && packed.count > 0 { end(packed.bytes())? } else { None };
-                Root {
-                    id: 0,
-                    count: packed.count,
-                    expire: earlier(self.own, end),
-                    value: packed.into_bytes(self.timed, self.own)?,
-                    ..self.root
-                }
+                let fields = if self.timed && packed.count > 0 { Fields::packed(packed.bytes())? } else { Fields::default() };
+                let root = Root { id: 0, count: packed.count, value: packed.into_bytes(self.timed, self.own)?, ..self.root };
+                fields.stamp(root, self.own)
             }
             Layout::Exploded(mut exploded) => {
                 exploded.settle(txn)?;
                 renew(txn, &self.key, &mut exploded)?;
                 let Exploded { value, summary, .. } = exploded;
-                let expire = earlier(self.own, summary.end());
-                Root { id: value.id, count: summary.count, expire, value: summary.to_bytes(self.timed, self.own).into(), ..self.root }
+                let root = Root { id: value.id, count: summary.count, value: summary.to_bytes(self.timed, self.own).into(), ..self.root };
+                Fields::exploded(&summary).stamp(root, self.own)
             }
         };
         if root.count > 0 && !root.expired(self.now) {
@@ -285,26 +281,28 @@ impl<'a> Hash<'a> {
         Ok((expired, range.unwrap_or(0..0)))
     }
 
-    fn purge(&mut self, txn: &mut dyn HashKeyTxn) -> Result<(), Abort> {
+    /// Removes fields that have expired, as many as a command may; says how many those were.
+    fn purge(&mut self, txn: &mut dyn HashKeyTxn) -> Result<u64, Abort> {
         if !self.timed {
-            return Ok(());
+            return Ok(0);
         }
         let front = match &self.layout {
             Layout::Packed(packed) => self.expired_in_front(packed.bytes())?,
             Layout::Exploded(_) => (0, 0..0),
         };
-        match &mut self.layout {
+        let purged = match &mut self.layout {
             Layout::Packed(packed) => {
                 let (expired, range) = front;
                 if expired > 0 {
                     packed.edit().drain(range);
                     packed.count = packed.count.checked_sub(expired).ok_or_else(damaged)?;
-                    self.changed = true;
                 }
+                expired
             }
-            Layout::Exploded(exploded) => self.changed |= exploded.purge(txn, self.now)?,
-        }
-        Ok(())
+            Layout::Exploded(exploded) => exploded.purge(txn, self.now)?,
+        };
+        self.changed |= purged > 0;
+        Ok(purged)
     }
 
     fn become_timed(&mut self) -> Result<(), Abort> {
@@ -331,6 +329,15 @@ impl<'a> Hash<'a> {
         self.changed = true;
         Ok(())
     }
+}
+
+/// Removes fields that have expired from the hash with this root, as many as a command may; says how many those were.
+pub(crate) fn sweep(txn: &mut dyn HashKeyTxn, key: HashKey<'_>, root: Root, limits: &Limits) -> Result<u64, Abort> {
+    let mut hash = Hash::of(key, root, txn.now(), limits)?;
+    let purged = hash.purge(txn)?;
+    // Also without any: the root's times have to be right, or the sweep would come again and again.
+    hash.write(txn)?;
+    Ok(purged)
 }
 
 impl Packed {

@@ -52,7 +52,7 @@ impl<'a> Builder<'a> {
             self.state = State::Written(write(txn, self.key, members));
         }
         if let State::Written(elements) = self.state {
-            indexed::add(txn, elements, self.count, member);
+            indexed::put(txn, elements, self.count, member);
         }
         self.count += 1;
     }
@@ -103,7 +103,7 @@ fn inline(limits: &Limits, mut members: Vec<Member>, ascending: bool) -> Result<
 fn write(txn: &mut dyn HashKeyTxn, key: &HashKey<'_>, members: &[Member]) -> ValueId {
     let elements = ValueId::of(key, txn.next_id());
     for (index, member) in (0..).zip(members) {
-        indexed::add(txn, elements, index, member);
+        indexed::put(txn, elements, index, member);
     }
     elements
 }

@@ -17,9 +17,12 @@ use crate::elements::SortKey;
 use crate::sets::view::{Member, damaged};
 use crate::{hashed, varint};
 
-/// Adds a member that is not there to `count` others.
-pub(super) fn add(txn: &mut dyn HashKeyTxn, value: ValueId, count: u64, member: &[u8]) {
-    put(txn, value, count, member);
+/// Writes a member under an index: a new one under the number of the others.
+pub(super) fn put(txn: &mut dyn HashKeyTxn, value: ValueId, index: u64, member: &[u8]) {
+    let mut element = Vec::with_capacity(5);
+    varint::put(&mut element, index);
+    hashed::put(txn, value, member, element.into());
+    txn.put(value, &place(index), Bytes::copy_from_slice(member));
 }
 
 /// The index of a member, if it is one.
@@ -48,13 +51,6 @@ pub(super) fn remove(txn: &mut dyn HashKeyTxn, value: ValueId, count: u64, index
     txn.delete(value, &place(last));
     hashed::delete(txn, value, member);
     Ok(())
-}
-
-fn put(txn: &mut dyn HashKeyTxn, value: ValueId, index: u64, member: &[u8]) {
-    let mut element = Vec::with_capacity(5);
-    varint::put(&mut element, index);
-    hashed::put(txn, value, member, element.into());
-    txn.put(value, &place(index), Bytes::copy_from_slice(member));
 }
 
 /// The sort key of an index.

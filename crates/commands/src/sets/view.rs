@@ -123,7 +123,7 @@ impl Set {
             self.explode(txn);
         }
         match (self.root.encoding, number) {
-            (EXPLODED, _) => indexed::add(txn, self.elements, self.root.count, member),
+            (EXPLODED, _) => indexed::put(txn, self.elements, self.root.count, member),
             (INTEGERS, Some(number)) => {
                 if let Err(index) = integers::search(&self.value, number) {
                     integers::insert(self.value.to_mut(), index, number);
@@ -313,7 +313,7 @@ impl Set {
         }
         self.elements.id = txn.next_id();
         for (index, member) in (0..).zip(listed::iter(&self.value)) {
-            indexed::add(txn, self.elements, index, member);
+            indexed::put(txn, self.elements, index, member);
         }
         self.value = Value::Owned(Vec::new());
         self.root.encoding = EXPLODED;

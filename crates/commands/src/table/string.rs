@@ -312,6 +312,6 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 const SPLIT: &str = "Keys in several partitions: atomic per partition, not as a whole.";
-const REPLY_MAX: &str = "A reply longer than 128 MiB, those before it in the same pipeline counted, is refused; GETRANGE reads in parts.";
-const SPLIT_REPLY_MAX: &str = "Keys in several partitions: atomic per partition, not as a whole. A reply longer than 128 MiB, those before it in \
-                               the same pipeline counted, is refused; GETRANGE reads in parts.";
+const REPLY_MAX: &str = "A reply longer than 128 MiB is refused; GETRANGE reads in parts.";
+const SPLIT_REPLY_MAX: &str =
+    "Keys in several partitions: atomic per partition, not as a whole. A reply longer than 128 MiB is refused; GETRANGE reads in parts.";

@@ -11,7 +11,7 @@ use crate::root::tests::any_root;
 #[derive(Debug, Clone)]
 enum Owned {
     PutRoot(Vec<u8>, Root, Presence),
-    DeleteRoot(Vec<u8>, Option<UnixMs>),
+    DeleteRoot(Vec<u8>, Times),
     PutElement(Vec<u8>, Vec<u8>),
     DeleteElement(Vec<u8>),
     Map(u16, u32),
@@ -22,7 +22,11 @@ enum Owned {
 }
 
 fn presence() -> impl Strategy<Value = Presence> {
-    prop_oneof![Just(Presence::Absent), any::<Option<i64>>().prop_map(|expire| Presence::Present { expire: expire.map(UnixMs) }),]
+    prop_oneof![Just(Presence::Absent), times().prop_map(Presence::Present)]
+}
+
+fn times() -> impl Strategy<Value = Times> {
+    any::<[Option<i64>; 2]>().prop_map(|[expire, due]| Times { expire: expire.map(UnixMs), due: due.map(UnixMs) })
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -32,7 +36,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 fn op() -> impl Strategy<Value = Owned> {
     prop_oneof![
         (bytes(), any_root(), presence()).prop_map(|(key, root, old)| Owned::PutRoot(key, root, old)),
-        (bytes(), any::<Option<i64>>()).prop_map(|(key, expire)| Owned::DeleteRoot(key, expire.map(UnixMs))),
+        (bytes(), times()).prop_map(|(key, old)| Owned::DeleteRoot(key, old)),
         (bytes(), bytes()).prop_map(|(key, value)| Owned::PutElement(key, value)),
         bytes().prop_map(Owned::DeleteElement),
         any::<(u16, u32)>().prop_map(|(logical, physical)| Owned::Map(logical, physical)),
@@ -46,7 +50,7 @@ fn op() -> impl Strategy<Value = Owned> {
 fn write(set: &mut WriteSet, op: &Owned) {
     match op {
         Owned::PutRoot(key, root, old) => set.put_root(key, root, *old),
-        Owned::DeleteRoot(key, expire) => set.delete_root(key, *expire),
+        Owned::DeleteRoot(key, old) => set.delete_root(key, *old),
         Owned::PutElement(key, value) => set.put_element(key, value),
         Owned::DeleteElement(key) => set.delete_element(key),
         Owned::Map(logical, physical) => set.map(Database(*logical), Physical(*physical)),
@@ -66,7 +70,7 @@ fn same(owned: &Owned, op: Op<'_>) -> bool {
         (Owned::PutRoot(k, root, o), Op::PutRoot { key, value, old }) => {
             k == key && *o == old && root::decode(value).as_ref() == Some(root)
         }
-        (Owned::DeleteRoot(k, e), Op::DeleteRoot { key, expire }) => k == key && *e == expire,
+        (Owned::DeleteRoot(k, o), Op::DeleteRoot { key, old }) => k == key && *o == old,
         (Owned::PutElement(k, v), Op::PutElement { key, value }) => k == key && v == value,
         (Owned::DeleteElement(k), Op::DeleteElement { key }) => k == key,
         (Owned::Map(l, p), Op::Map { logical, physical }) => Database(*l) == logical && Physical(*p) == physical,
@@ -125,8 +129,9 @@ fn write_set_layout_is_what_is_in_the_log() {
     root.version = 9;
     set.map(Database(2), Physical(300));
     set.put_root(b"k", &root, Presence::Absent);
-    set.put_root(b"k", &root, Presence::Present { expire: Some(UnixMs(1)) });
-    set.delete_root(b"k", None);
+    set.put_root(b"k", &root, Presence::Present(Times { expire: Some(UnixMs(1)), due: None }));
+    set.delete_root(b"k", Times::default());
+    set.delete_root(b"k", Times { expire: Some(UnixMs(2)), due: Some(UnixMs(1)) });
     set.put_element(b"e", b"x");
     set.delete_element(b"e");
     set.next_id(5);
@@ -136,6 +141,7 @@ fn write_set_layout_is_what_is_in_the_log() {
         \x01\x01k\x07\x00\x09\0\0\0\0v\
         \x31\0\0\0\0\0\0\0\x01\x01k\x07\x00\x09\0\0\0\0v\
         \x12\x01k\
+        \x72\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01\x01k\
         \x03\x01e\x01x\
         \x04\x01e\
         \x07\x05\

@@ -132,9 +132,9 @@ impl Partition {
         root.map(|root| String::from_utf8(root.value.to_vec()).unwrap())
     }
 
-    pub fn expired(&mut self, limit: usize) -> Vec<String> {
-        let expired = self.run(|txn| txn.expired(limit)).unwrap();
-        expired.into_iter().map(|(_, name)| String::from_utf8(name.to_vec()).unwrap()).collect()
+    pub fn sweepable(&mut self, limit: usize) -> Vec<String> {
+        let found = self.run(|txn| txn.sweepable(limit)).unwrap();
+        found.into_iter().map(|(_, name)| String::from_utf8(name.to_vec()).unwrap()).collect()
     }
 }
 

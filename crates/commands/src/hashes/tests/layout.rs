@@ -35,8 +35,9 @@ fn the_data_model_is_documented() {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
     let shown = |memory: &Memory| {
         let root = memory.root_of(DB, b"user").unwrap();
-        let expire = root.expire.map_or(String::new(), |at| format!(", expiry {at}"));
-        format!("encoding {}{expire}, id {}, count {}, value {}", root.encoding, root.id, root.count, hex(&root.value))
+        let time = |name: &str, at: Option<UnixMs>| at.map_or(String::new(), |at| format!(", {name} {at}"));
+        let times = time("expiry", root.expire) + &time("due", root.due);
+        format!("encoding {}{times}, id {}, count {}, value {}", root.encoding, root.id, root.count, hex(&root.value))
     };
     let mut memory = memory(128);
     let mut missing = false;
@@ -94,13 +95,61 @@ fn the_sweep_of_keys_takes_a_hash_whose_fields_are_all_gone() {
         run(&mut memory, "HSET h a 1 b 2");
         run(&mut memory, "HPEXPIRE h 10 FIELDS 1 a");
         run(&mut memory, "HPEXPIRE h 20 FIELDS 1 b");
-        memory.set_now(UnixMs(NOW.0 + 20));
         let sweep = |memory: &mut Memory| show(&memory.call(&Redis, &Redis.sweep(10)));
-        assert_eq!(sweep(&mut memory), "0");
         memory.set_now(UnixMs(NOW.0 + 21));
         assert_eq!(sweep(&mut memory), "1");
         assert_eq!((run(&mut memory, "DBSIZE"), memory.elements()), ("0".to_string(), 0));
     }
+}
+
+#[test]
+fn the_sweep_takes_fields_that_have_expired() {
+    let sweep = |memory: &mut Memory, limit| show(&memory.call(&Redis, &Redis.sweep(limit)));
+    for entries in [0, 1024] {
+        let mut memory = memory(entries);
+        for field in 0..600 {
+            run(&mut memory, &format!("HSET h f{field} 1"));
+            run(&mut memory, &format!("HPEXPIRE h 10 FIELDS 1 f{field}"));
+        }
+        run(&mut memory, "HSET h later 2 stays 3");
+        run(&mut memory, "HPEXPIRE h 20 FIELDS 1 later");
+        run(&mut memory, "EXPIRE h 1000");
+        run(&mut memory, "HSET quiet stays 1");
+        let times = |memory: &mut Memory| {
+            let root = memory.root_of(DB, b"h").unwrap();
+            (root.count, [root.expire, root.due].map(|at| at.map(|at| at.0 - NOW.0)))
+        };
+        assert_eq!(times(&mut memory), (602, [Some(1_000_000), Some(10)]));
+        memory.set_now(UnixMs(NOW.0 + 10));
+        assert_eq!(sweep(&mut memory, 512), "0", "they live through that millisecond");
+        memory.set_now(UnixMs(NOW.0 + 11));
+        let mut swept = Vec::new();
+        while times(&mut memory).1[1] == Some(10) {
+            swept.push(sweep(&mut memory, 512).parse::<usize>().unwrap());
+        }
+        assert_eq!(swept, if entries == 0 { vec![PURGE, PURGE, 600 - 2 * PURGE] } else { vec![600] });
+        assert_eq!(times(&mut memory), (2, [Some(1_000_000), Some(20)]));
+        assert_eq!(memory.elements(), if entries == 0 { 4 } else { 0 }, "with the index and the other hash");
+        assert_eq!(sweep(&mut memory, 512), "0");
+        run(&mut memory, "PERSIST h");
+        memory.set_now(UnixMs(NOW.0 + 21));
+        assert_eq!((sweep(&mut memory, 512).as_str(), times(&mut memory)), ("1", (1, [None, None])));
+        assert_eq!(run(&mut memory, "HGETALL h"), r#"["stays", "3"]"#);
+    }
+}
+
+#[test]
+fn one_sweep_ends_within_one_hash_of_its_limit() {
+    let mut memory = memory(0);
+    for hash in 0..4 {
+        for field in 0..10 {
+            run(&mut memory, &format!("HSET h{hash} f{field} 1 stays 2"));
+            run(&mut memory, &format!("HPEXPIRE h{hash} 10 FIELDS 1 f{field}"));
+        }
+    }
+    memory.set_now(UnixMs(NOW.0 + 11));
+    let swept: Vec<String> = (0..3).map(|_| show(&memory.call(&Redis, &Redis.sweep(15)))).collect();
+    assert_eq!(swept, ["20", "20", "0"]);
 }
 
 #[test]

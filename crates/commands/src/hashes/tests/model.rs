@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use types::limits::Limits;
+use types::root::Root;
 use types::time::UnixMs;
-use types::txn::{Database, HashKey, HashKeyTxn, Proto, SortKeys, ValueId};
+use types::txn::{Coprocessor, Database, HashKey, HashKeyTxn, Proto, SortKeys, ValueId};
 
 use crate::coprocessor::Redis;
 use crate::elements;
@@ -30,6 +31,7 @@ enum Step {
     KeyExpires(i64),
     KeyPersists,
     Rewrite,
+    Sweep,
     Wait(i64),
 }
 
@@ -51,6 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (50..300i64).prop_map(Step::KeyExpires),
         1 => Just(Step::KeyPersists),
         1 => Just(Step::Rewrite),
+        1 => Just(Step::Sweep),
         3 => (1..60i64).prop_map(Step::Wait),
     ]
 }
@@ -159,7 +162,7 @@ impl Model {
                 (format!("PEXPIRE h {time}"), u8::from(there).to_string())
             }
             Step::KeyPersists => ("PERSIST h".to_string(), u8::from(self.expire.take().is_some()).to_string()),
-            Step::Rewrite | Step::Wait(_) => ("EXISTS h".to_string(), u8::from(!self.fields.is_empty()).to_string()),
+            Step::Rewrite | Step::Sweep | Step::Wait(_) => ("EXISTS h".to_string(), u8::from(!self.fields.is_empty()).to_string()),
         }
     }
 }
@@ -236,6 +239,8 @@ fn check_records(memory: &mut Memory) {
     let end = expires.iter().copied().max_by_key(|at| at.map_or(i64::MAX, |at| at.0)).flatten();
     let expected = [own, end].into_iter().flatten().min();
     assert_eq!(root.expire, expected, "the root expires with the key or with the last field");
+    let first = expires.first().copied().flatten().filter(|&at| expected.is_none_or(|expected| at < expected));
+    assert_eq!(root.due, first, "the sweep comes for the first field");
 }
 
 proptest! {
@@ -253,6 +258,11 @@ proptest! {
                     model.now += ms;
                     memory.set_now(UnixMs(model.now));
                     model.pass();
+                }
+                Step::Sweep => {
+                    while show(&memory.call(&Redis, &Redis.sweep(2))) != "0" {}
+                    let at = memory.root_of(Database(0), b"h").and_then(Root::sweep_at);
+                    prop_assert!(at.is_none_or(|at| at.0 >= model.now), "nothing is left to be swept, but for {at:?}");
                 }
                 Step::Rewrite => {
                     let key = HashKey::new(Database(0), b"h");
