@@ -1,6 +1,6 @@
 //! DUMP and RESTORE: values as the payloads that Redis exchanges.
 
-use rdb::error::EncodeError;
+use rdb::error::{EncodeError, Malformed, PayloadError};
 use rdb::payload;
 use rdb::value::Value;
 use resp::number::parse_integer;
@@ -37,7 +37,10 @@ pub(crate) fn restore(p: &mut Program<'_>) -> Result<(), Stop> {
     if ttl < 0 {
         return Err(Stop::refused("ERR Invalid TTL value, must be >= 0"));
     }
-    let value = payload::decode_within(&p.value_at(3), UNPACKED_MAX).map_err(|error| Stop::refused(error.reply()))?;
+    let value = payload::decode_within(&p.value_at(3), MEMORY_MAX).map_err(|error| match error {
+        PayloadError::Malformed(Malformed::Memory) => Stop::refused(value::TOO_LARGE),
+        error => Stop::refused(error.reply()),
+    })?;
     if matches!(&value, Value::String(string) if string.len() as u64 > p.limits().value_max) {
         return Err(Stop::refused("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
     }
@@ -99,8 +102,9 @@ fn in_range(text: &[u8], max: i64, refusal: &'static str) -> Result<(), Stop> {
     if (0..=max).contains(&number) { Ok(()) } else { Err(Stop::refused(refusal)) }
 }
 
-/// What the compressed strings of a payload may unpack to.
-const UNPACKED_MAX: usize = value::BYTES_MAX;
+/// Memory that the value of a payload may take beside the payload's own: a payload of many tiny elements, or of few bytes that unpack to
+/// many, is larger as a value.
+const MEMORY_MAX: usize = 4 * value::BYTES_MAX;
 
 #[cfg(test)]
 mod tests;

@@ -23,9 +23,9 @@ pub enum Malformed {
     /// Compressed bytes that do not unpack to the length announced.
     #[error("compressed string is damaged")]
     Lzf,
-    /// Compressed strings unpack to more bytes than the caller allows.
-    #[error("compressed strings unpack to too much")]
-    Unpacked,
+    /// The value takes more memory than the caller allows.
+    #[error("the value takes too much memory")]
+    Memory,
     /// See [`crate::listpack`].
     #[error("listpack is damaged")]
     Listpack,

@@ -9,7 +9,7 @@
 use bytes::Bytes;
 
 use crate::error::{EncodeError, Malformed};
-use crate::input::{Input, with_room};
+use crate::input::{Input, STRING, with_room};
 use crate::listpack::{self, Element};
 use crate::output::Output;
 use crate::value::{Kind, all_different};
@@ -44,14 +44,28 @@ pub(crate) fn decode(kind: Kind, input: &mut Input) -> Result<Vec<Field>, Malfor
                 after => expiry(first.checked_add(after - 1).ok_or(Malformed::FieldExpiry)?),
             })?
         }
-        Kind::HashZipmap => zipmap::read(input.string()?)?.into_iter().map(|(name, value)| Field { name, value, expire: None }).collect(),
-        Kind::HashZiplist => pairs(ziplist::Reader::new(input.string()?)?)?,
-        Kind::HashListpackExpiryCandidate => triples(listpack::Reader::new(input.string()?)?)?,
+        Kind::HashZipmap => {
+            let bytes = input.string()?;
+            input.charge(zipmap::pairs_max(bytes.len()).saturating_mul(2 * STRING))?;
+            zipmap::read(bytes)?.into_iter().map(|(name, value)| Field { name, value, expire: None }).collect()
+        }
+        Kind::HashZiplist => {
+            let elements = ziplist::Reader::new(input.string()?)?;
+            pairs(input.charged(elements))?
+        }
+        Kind::HashListpackExpiryCandidate => {
+            let elements = listpack::Reader::new(input.string()?)?;
+            triples(input.charged(elements))?
+        }
         Kind::HashListpackExpiry => {
             input.time()?;
-            triples(listpack::Reader::new(input.string()?)?)?
+            let elements = listpack::Reader::new(input.string()?)?;
+            triples(input.charged(elements))?
         }
-        _ => pairs(listpack::Reader::new(input.string()?)?)?,
+        _ => {
+            let elements = listpack::Reader::new(input.string()?)?;
+            pairs(input.charged(elements))?
+        }
     };
     if fields.is_empty() {
         return Err(Malformed::Empty);

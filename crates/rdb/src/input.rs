@@ -11,11 +11,12 @@
 use bytes::{Buf, Bytes};
 
 use crate::error::Malformed;
+use crate::listpack::Element;
 use crate::{integer, lzf};
 
 pub(crate) struct Input {
     rest: Bytes,
-    /// Bytes that compressed strings may still unpack to.
+    /// Bytes that the value may still take beyond those of the payload.
     room: usize,
 }
 
@@ -29,7 +30,8 @@ impl Input {
         Input::within(bytes, usize::MAX)
     }
 
-    /// Input whose compressed strings unpack to no more than `room` bytes in all.
+    /// Input of a value that takes no more than about `room` bytes beyond its own: what compressed strings unpack to, and [`STRING`] for
+    /// each string.
     pub(crate) fn within(bytes: Bytes, room: usize) -> Input {
         Input { rest: bytes, room }
     }
@@ -82,7 +84,25 @@ impl Input {
         Ok(count)
     }
 
+    /// Makes the value so many bytes larger.
+    pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), Malformed> {
+        self.room = self.room.checked_sub(bytes).ok_or(Malformed::Memory)?;
+        Ok(())
+    }
+
+    /// Elements of a container that are all kept.
+    pub(crate) fn charged(
+        &mut self,
+        elements: impl Iterator<Item = Result<Element, Malformed>>,
+    ) -> impl Iterator<Item = Result<Element, Malformed>> {
+        elements.map(|element| {
+            self.charge(STRING)?;
+            element
+        })
+    }
+
     pub(crate) fn string(&mut self) -> Result<Bytes, Malformed> {
+        self.charge(STRING)?;
         match self.prefix()? {
             Prefix::Length(length) => self.take(usize::try_from(length).map_err(|_| Malformed::Truncated)?),
             Prefix::Encoded(0xC0) => Ok(integer::text(i8::from_le_bytes(self.array()?).into())),
@@ -91,7 +111,7 @@ impl Input {
             Prefix::Encoded(0xC3) => {
                 let compressed = usize::try_from(self.number()?).map_err(|_| Malformed::Truncated)?;
                 let len = usize::try_from(self.number()?).map_err(|_| Malformed::Lzf)?;
-                self.room = self.room.checked_sub(len).ok_or(Malformed::Unpacked)?;
+                self.charge(len)?;
                 Ok(lzf::decompress(&self.take(compressed)?, len)?.into())
             }
             Prefix::Encoded(byte) => Err(Malformed::Encoding(byte)),
@@ -110,6 +130,9 @@ impl Input {
         })
     }
 }
+
+/// What a string takes that is kept, beside its bytes: about twice a [`Bytes`], for what numbers take as texts and for vectors that grow.
+pub(crate) const STRING: usize = 48;
 
 /// Room for `count` elements, as far as it is reasonable before they have been seen.
 pub(crate) fn with_room<T>(count: usize) -> Vec<T> {
@@ -151,13 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn compressed_strings_unpack_to_no_more_than_they_may() {
+    fn strings_take_no_more_memory_than_they_may() {
         let twice = Bytes::from_static(b"\xc3\x05\x0a\x00a\xe0\x00\x00\xc3\x05\x0a\x00a\xe0\x00\x00");
-        let mut input = Input::within(twice.clone(), 20);
+        let mut input = Input::within(twice.clone(), 20 + 2 * STRING);
         assert!(input.string().is_ok() && input.string().is_ok());
-        let mut input = Input::within(twice, 19);
+        let mut input = Input::within(twice, 19 + 2 * STRING);
         assert!(input.string().is_ok());
-        assert_eq!(input.string(), Err(Malformed::Unpacked));
+        assert_eq!(input.string(), Err(Malformed::Memory));
     }
 
     #[test]

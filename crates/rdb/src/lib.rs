@@ -11,7 +11,7 @@
 //!
 //! What is decoded comes from a stranger. Invariants:
 //! - nothing here panics, whatever the bytes;
-//! - memory is linear in the bytes: a length or a count that the bytes left cannot hold is refused before anything is allocated for it, and
+//! - memory is linear in the bytes, and bounded where the caller says so ([`payload::decode_within`]): a length or a count that the bytes left cannot hold is refused before anything is allocated for it, and
 //!   what LZF unpacks to is at most [`lzf::RATIO_MAX`] times its input;
 //! - a [`value::Value`] that was decoded keeps the promises written there (no duplicates, no NaN, nothing empty, streams in order).
 //!

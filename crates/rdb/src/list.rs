@@ -28,10 +28,14 @@ pub(crate) fn decode(kind: Kind, input: &mut Input) -> Result<Vec<Bytes>, Malfor
                 elements.push(input.string()?);
             }
         }
-        Kind::ListZiplist => extend(&mut elements, ziplist::Reader::new(input.string()?)?)?,
+        Kind::ListZiplist => {
+            let node = ziplist::Reader::new(input.string()?)?;
+            extend(&mut elements, input.charged(node))?;
+        }
         Kind::ListQuicklist => {
             for _ in 0..input.count(1)? {
-                extend(&mut elements, ziplist::Reader::new(input.string()?)?)?;
+                let node = ziplist::Reader::new(input.string()?)?;
+                extend(&mut elements, input.charged(node))?;
             }
         }
         _ => {
@@ -41,7 +45,7 @@ pub(crate) fn decode(kind: Kind, input: &mut Input) -> Result<Vec<Bytes>, Malfor
                 match container {
                     PLAIN if node.is_empty() => return Err(Malformed::Empty),
                     PLAIN => elements.push(node),
-                    PACKED => extend(&mut elements, listpack::Reader::new(node)?)?,
+                    PACKED => extend(&mut elements, input.charged(listpack::Reader::new(node)?))?,
                     other => return Err(Malformed::ListContainer(other)),
                 }
             }

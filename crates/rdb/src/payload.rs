@@ -22,11 +22,11 @@ pub fn decode(payload: &Bytes) -> Result<Value, PayloadError> {
     decode_within(payload, usize::MAX)
 }
 
-/// As [`decode`], where compressed strings may not unpack to more than `unpacked_max` bytes in all.
+/// As [`decode`], where the value may take no more than about `memory_max` bytes beyond those of its input.
 ///
 /// # Errors
-/// As [`decode`], and [`Malformed::Unpacked`].
-pub fn decode_within(payload: &Bytes, unpacked_max: usize) -> Result<Value, PayloadError> {
+/// As [`decode`], and [`Malformed::Memory`].
+pub fn decode_within(payload: &Bytes, memory_max: usize) -> Result<Value, PayloadError> {
     let Some((checked, checksum)) = payload.split_last_chunk::<8>() else {
         return Err(PayloadError::TooShort { len: payload.len() });
     };
@@ -41,7 +41,7 @@ pub fn decode_within(payload: &Bytes, unpacked_max: usize) -> Result<Value, Payl
         return Err(PayloadError::Checksum);
     }
     let mut rest = payload.slice(..value.len());
-    let value = value::decode_within(&mut rest, unpacked_max)?;
+    let value = value::decode_within(&mut rest, memory_max)?;
     if rest.is_empty() { Ok(value) } else { Err(Malformed::Trailing.into()) }
 }
 

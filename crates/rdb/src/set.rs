@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::error::{EncodeError, Malformed};
-use crate::input::{Input, with_room};
+use crate::input::{Input, STRING, with_room};
 use crate::output::Output;
 use crate::value::{Kind, all_different};
 use crate::{integer, intset, listpack};
@@ -13,10 +13,14 @@ const INTSET_COUNT_MAX: usize = 512;
 
 pub(crate) fn decode(kind: Kind, input: &mut Input) -> Result<Vec<Bytes>, Malformed> {
     let members = match kind {
-        Kind::SetIntset => intset::read(&input.string()?)?.into_iter().map(integer::text).collect(),
+        Kind::SetIntset => {
+            let integers = intset::read(&input.string()?)?;
+            input.charge(integers.len().saturating_mul(STRING))?;
+            integers.into_iter().map(integer::text).collect()
+        }
         Kind::SetListpack => {
             let elements = listpack::Reader::new(input.string()?)?;
-            elements.map(|element| element.map(listpack::Element::into_bytes)).collect::<Result<Vec<_>, _>>()?
+            input.charged(elements).map(|element| element.map(listpack::Element::into_bytes)).collect::<Result<Vec<_>, _>>()?
         }
         _ => {
             let count = input.count(1)?;

@@ -152,7 +152,8 @@ pub(crate) fn decode(kind: Kind, input: &mut Input) -> Result<Stream, Malformed>
     let mut entries = node::Entries::default();
     for _ in 0..input.count(2)? {
         let id: [u8; StreamId::LEN] = input.string()?[..].try_into().map_err(|_| Malformed::StreamNode)?;
-        entries.extend(StreamId::from_bytes(id), input.string()?)?;
+        let listpack = input.string()?;
+        entries.extend(StreamId::from_bytes(id), listpack, input)?;
     }
     stream.entries = entries.into_vec();
     if input.number()? != stream.entries.len() as u64 {

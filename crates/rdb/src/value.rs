@@ -138,12 +138,12 @@ pub fn decode(bytes: &mut Bytes) -> Result<Value, Malformed> {
     decode_within(bytes, usize::MAX)
 }
 
-/// As [`decode`], where compressed strings may not unpack to more than `unpacked_max` bytes in all.
+/// As [`decode`], where the value may take no more than about `memory_max` bytes beyond those of its input.
 ///
 /// # Errors
-/// As [`decode`], and [`Malformed::Unpacked`].
-pub fn decode_within(bytes: &mut Bytes, unpacked_max: usize) -> Result<Value, Malformed> {
-    let mut input = Input::within(bytes.clone(), unpacked_max);
+/// As [`decode`], and [`Malformed::Memory`].
+pub fn decode_within(bytes: &mut Bytes, memory_max: usize) -> Result<Value, Malformed> {
+    let mut input = Input::within(bytes.clone(), memory_max);
     let byte = input.byte()?;
     let value = match Kind::of(byte).ok_or(Malformed::UnknownType(byte))? {
         Kind::String => Value::String(input.string()?),

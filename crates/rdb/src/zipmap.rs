@@ -13,6 +13,8 @@ use crate::input::Input;
 
 const LONG: u8 = 254;
 const END: u8 = 255;
+/// Bytes of the shortest pair: two lengths and the number of unused bytes.
+const PAIR_MIN: usize = 3;
 
 /// The pairs of a zipmap in their order.
 ///
@@ -20,6 +22,11 @@ const END: u8 = 255;
 /// [`Malformed::Zipmap`] if `bytes` are not a whole zipmap.
 pub fn read(bytes: Bytes) -> Result<Vec<(Bytes, Bytes)>, Malformed> {
     pairs(&mut Input::new(bytes)).map_err(|_| Malformed::Zipmap)
+}
+
+/// Pairs that a zipmap of `len` bytes has at most.
+pub(crate) fn pairs_max(len: usize) -> usize {
+    len / PAIR_MIN
 }
 
 fn pairs(input: &mut Input) -> Result<Vec<(Bytes, Bytes)>, Malformed> {

@@ -19,8 +19,14 @@ pub(crate) fn decode(kind: Kind, input: &mut Input) -> Result<Vec<(Bytes, f64)>,
     let members = match kind {
         Kind::ZSet => counted(input, 2, text_score)?,
         Kind::ZSet2 => counted(input, 9, |input| Ok(f64::from_le_bytes(input.array()?)))?,
-        Kind::ZSetZiplist => pairs(ziplist::Reader::new(input.string()?)?)?,
-        _ => pairs(listpack::Reader::new(input.string()?)?)?,
+        Kind::ZSetZiplist => {
+            let elements = ziplist::Reader::new(input.string()?)?;
+            pairs(input.charged(elements))?
+        }
+        _ => {
+            let elements = listpack::Reader::new(input.string()?)?;
+            pairs(input.charged(elements))?
+        }
     };
     if members.is_empty() {
         return Err(Malformed::Empty);

@@ -174,8 +174,10 @@ fn what_is_no_value_is_refused() {
     let packed = lzf::compress(&vec![b'x'; len], len).expect("it shrinks");
     let long = |length: usize| [&[0x80][..], &(length as u32).to_be_bytes()].concat();
     let one = [&[0xC3][..], &long(packed.len()), &long(len), &packed].concat();
-    let bomb = [vec![1], long(129), one.repeat(129)].concat();
-    assert_eq!(refused(payload::seal(bomb, 10), Limits::DEFAULT), "ERR Bad data format");
+    for pieces in [129, 513] {
+        let bomb = [vec![1], long(pieces), one.repeat(pieces)].concat();
+        assert_eq!(refused(payload::seal(bomb, 10), Limits::DEFAULT), crate::value::TOO_LARGE);
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@
 use bytes::Bytes;
 
 use crate::error::Malformed;
+use crate::input::{Input, STRING};
 use crate::listpack::{Element, Reader, Writer};
 use crate::stream::{Entry, StreamId};
 
@@ -32,9 +33,9 @@ impl Entries {
         self.entries
     }
 
-    /// Adds those of the node with the id `master`.
-    pub(super) fn extend(&mut self, master: StreamId, listpack: Bytes) -> Result<(), Malformed> {
-        let mut node = Node { elements: Reader::new(listpack)?, taken: 0 };
+    /// Adds those of the node with the id `master`, which comes from `input`.
+    pub(super) fn extend(&mut self, master: StreamId, listpack: Bytes, input: &mut Input) -> Result<(), Malformed> {
+        let mut node = Node { elements: Reader::new(listpack)?, taken: 0, input };
         let (live, deleted) = (node.count()?, node.count()?);
         let mut fields = Vec::new();
         for _ in 0..node.count()? {
@@ -62,15 +63,18 @@ impl Entries {
     }
 }
 
-struct Node {
+struct Node<'a> {
     elements: Reader,
+    /// What the entries are charged to.
+    input: &'a mut Input,
     /// Elements of the entry at hand.
     taken: i64,
 }
 
-impl Node {
+impl Node<'_> {
     fn entry(&mut self, master: StreamId, master_fields: &[Bytes]) -> Result<(Entry, bool), Malformed> {
         self.taken = 0;
+        self.input.charge(STRING)?;
         let flags = self.integer()?;
         let (ms, seq) = (self.integer()?, self.integer()?);
         let id = StreamId { ms: master.ms.wrapping_add_signed(ms), seq: master.seq.wrapping_add_signed(seq) };
@@ -83,6 +87,7 @@ impl Node {
             }
             2 | 3 => {
                 for field in master_fields {
+                    self.input.charge(STRING)?;
                     fields.push((field.clone(), self.string()?));
                 }
             }
@@ -101,6 +106,7 @@ impl Node {
     }
 
     fn string(&mut self) -> Result<Bytes, Malformed> {
+        self.input.charge(STRING)?;
         Ok(self.element()?.into_bytes())
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use payloads::*;
 use rdb::error::{Malformed, PayloadError};
 use rdb::hash::Field;
-use rdb::payload::{decode, seal};
+use rdb::payload::{decode, decode_within, seal};
 use rdb::stream::{Consumer, Entry, Group, Pending, Stream, StreamId};
 use rdb::value::{Kind, Value};
 
@@ -264,5 +264,32 @@ fn duplicates_and_empty_collections_are_refused_in_every_form() {
     empty.push([&[25][..], &[0; 8], listpack].concat());
     for bytes in empty {
         assert_eq!(refused(&bytes), PayloadError::Malformed(Malformed::Empty), "{}", bytes.escape_ascii());
+    }
+}
+
+/// Strings that a value keeps.
+fn kept(value: &Value) -> usize {
+    match value {
+        Value::String(_) => 1,
+        Value::List(strings) | Value::Set(strings) => strings.len(),
+        Value::ZSet(members) => members.len(),
+        Value::Hash(fields) => 2 * fields.len(),
+        Value::Stream(stream) => {
+            let pairs: usize = stream.entries.iter().map(|entry| entry.fields.len()).sum();
+            2 * pairs + stream.groups.iter().map(|group| 1 + group.consumers.len()).sum::<usize>()
+        }
+    }
+}
+
+#[test]
+fn a_value_takes_no_more_memory_than_it_may() {
+    for payload in all() {
+        let payload = Bytes::from(payload);
+        let value = decode(&payload).expect("a whole payload");
+        let handles = kept(&value) * size_of::<Bytes>();
+        if handles > 0 {
+            assert_eq!(decode_within(&payload, handles - 1), Err(PayloadError::Malformed(Malformed::Memory)), "{value:?}");
+        }
+        assert_eq!(decode_within(&payload, 4 * handles + 4096).as_ref(), Ok(&value));
     }
 }
