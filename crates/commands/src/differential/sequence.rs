@@ -105,14 +105,15 @@ impl Sequence {
         server.replies(&[command("FLUSHALL")]);
         server.hello(self.proto);
         let memory = Memory::new(server.time());
-        let mut sides = Sides { server, memory, proto: self.proto, run, told, batch: Vec::new(), step: 0 };
+        let mut sides = Sides { server, memory, proto: self.proto, run, told, batch: Vec::new(), step: 0, sorted: false };
         sides.explode(None);
         for (index, step) in self.steps.iter().enumerate() {
             sides.step = index + 1;
             match step {
                 Step::Command(command) => {
                     (self.before)(command).into_iter().chain([command.clone()]).for_each(|command| sides.push(command));
-                    if compare::of(command) == Compare::Drawn || sides.batch.len() >= BATCH {
+                    let alone = compare::of(command) == Compare::Drawn || command[0].eq_ignore_ascii_case(b"XSETID");
+                    if alone || sides.batch.len() >= BATCH {
                         sides.flush()?;
                     }
                 }
@@ -138,10 +139,13 @@ struct Sides<'a> {
     /// The commands, each with the number of steps up to it.
     batch: Vec<(usize, Words)>,
     step: usize,
+    /// See [`Value`].
+    sorted: bool,
 }
 
 impl Sides<'_> {
     fn push(&mut self, command: Words) {
+        self.sorted |= [b"SORT".as_slice(), b"SORT_RO"].iter().any(|name| command[0].eq_ignore_ascii_case(name));
         self.batch.push((self.step, command));
     }
 
@@ -167,6 +171,10 @@ impl Sides<'_> {
                 continue;
             }
             let ours = (self.run)(&mut self.memory, self.proto, &command);
+            if compare::sets_lower_id(&command, &ours, &theirs) {
+                self.set_alike(&command[1]);
+                continue;
+            }
             if ours != theirs && !compare::same(&command, &ours, &theirs, &self.value(&command)) {
                 return Err(mismatch(ours, theirs, command));
             }
@@ -185,13 +193,28 @@ impl Sides<'_> {
         }
     }
 
+    /// Gives their stream the ids and the count of ours.
+    fn set_alike(&mut self, key: &[u8]) {
+        let question = [b"XINFO".as_slice(), b"STREAM", key].map(<[u8]>::to_vec).to_vec();
+        let info = Reply::parse(&honest(&mut self.memory, Proto::Resp3, &question));
+        let of = |name: &str| {
+            let at = info.items().iter().position(|item| item.text() == Some(name.as_bytes())).expect("it is told");
+            let value = &info.items()[at + 1];
+            value.text().map_or_else(|| value.integer().expect("a number").to_string().into_bytes(), <[u8]>::to_vec)
+        };
+        let (last, added, deleted) = (of("last-generated-id"), of("entries-added"), of("max-deleted-entry-id"));
+        let (name, count, bound) = (b"XSETID".to_vec(), b"ENTRIESADDED".to_vec(), b"MAXDELETEDID".to_vec());
+        let replies = self.server.replies(&[vec![name, key.to_vec(), last, count, added, bound, deleted]]);
+        assert_eq!(replies, [b"+OK\r\n"]);
+    }
+
     /// What our side knows of the key that a command is about.
     fn value(&mut self, command: &Words) -> Value {
         let index = if command[0].eq_ignore_ascii_case(b"OBJECT") { 2 } else { 1 };
         let Some(key) = command.get(index) else { return Value::default() };
         let question = [b"OBJECT".to_vec(), b"ENCODING".to_vec(), key.clone()].to_vec();
         let listpack = Reply::parse(&honest(&mut self.memory, self.proto, &question)).text() == Some(b"listpack");
-        Value { listpack, kind: self.memory.root_of(Database(0), key).map(|root| root.kind) }
+        Value { listpack, kind: self.memory.root_of(Database(0), key).map(|root| root.kind), sorted: self.sorted }
     }
 
     fn explode(&mut self, entries: Option<u32>) {
