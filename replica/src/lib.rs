@@ -31,4 +31,3 @@ mod report;
 mod sessions;
 mod shard;
 mod spool;
-mod sweep;

@@ -21,6 +21,7 @@ use engine::txn::{Context as TxnContext, Txn};
 use engine::write_set::WriteSet;
 use pacifica::message::{Change, Message, Mutation};
 use pacifica::replica::{Blocked, Input, LogToken, Output, Replica, Role, Suggestion};
+use smallvec::SmallVec;
 use tracing::{error, info, warn};
 use types::group::GroupConfig;
 use types::id::{Ballot, Decree, NodeId, PartitionId};
@@ -202,6 +203,8 @@ pub(crate) struct Partition {
     fetching: bool,
     /// What the core was told of the log.
     stalled: bool,
+    /// When to look next for what has expired.
+    sweep_at: Time,
 }
 
 impl Partition {
@@ -223,6 +226,7 @@ impl Partition {
             failed: false,
             fetching: false,
             stalled: false,
+            sweep_at: Time::default(),
         };
         partition.publish();
         partition
@@ -244,6 +248,31 @@ impl Partition {
 
     pub(crate) fn enqueue(&mut self, group: Group) {
         self.queue.push_back(group);
+    }
+
+    /// Queues the removal of what has expired, if there is any at a serving primary and its time has come; says whether.
+    ///
+    /// The removal is an ordinary write: all members remove the same with the same mutation.
+    pub(crate) fn sweep(&mut self, now: Time, unix: UnixMs, coprocessor: &dyn Coprocessor) -> bool {
+        if now < self.sweep_at || !self.serving || self.failed || self.fetching {
+            return false;
+        }
+        let waits = self.queue.iter().any(|group| group.asker.is_none());
+        // A cold index says yes: the sweep itself then brings it into memory.
+        let due = !waits && self.overlay.is_sweep_due(&self.store, unix).unwrap_or(true);
+        self.sweep_at = now + if due { SWEEP_AGAIN } else { SWEEP_EVERY };
+        if due {
+            self.queue.push_back(Group {
+                calls: SmallVec::from_iter([(0, coprocessor.sweep(SWEEP_KEYS))]),
+                writes: true,
+                asker: None,
+                again: false,
+                deadline: now + SWEEP_EVERY * 10,
+                cold: 0,
+                ticket: None,
+            });
+        }
+        due
     }
 
     /// The data that the first group waits for is in memory now.
@@ -652,6 +681,12 @@ fn run_calls(coprocessor: &dyn Coprocessor, txn: &mut Txn<'_>, group: &Group) ->
     Ok(Replies { bytes: bytes.into(), ends })
 }
 
+/// How often a primary looks for what has expired: about so long after its time it is gone.
+const SWEEP_EVERY: Duration = Duration::from_millis(100);
+/// How soon it goes on where there was something: thousands of keys a second for some percent of a core.
+const SWEEP_AGAIN: Duration = Duration::from_millis(20);
+/// Keys and fields removed by one sweep, about: a millisecond's work.
+const SWEEP_KEYS: usize = 256;
 /// Between the seeds of two overlays (an odd number: all seeds come up).
 const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 /// A mutation is sealed when it holds this much: large enough that its fixed costs vanish, small enough not to delay others.

@@ -38,7 +38,6 @@ use crate::pool::Pool;
 use crate::queue::Group;
 use crate::record;
 use crate::rehearsal::rehearse;
-use crate::sweep::sweep_due;
 
 /// Something that happened to a shard's partitions.
 pub(crate) enum Event {
@@ -188,7 +187,6 @@ pub(crate) struct Shard {
     /// Which those are.
     changing: HashSet<PartitionId>,
     stalled: bool,
-    sweep_at: Time,
     closing: Option<oneshot::Sender<()>>,
 }
 
@@ -212,7 +210,6 @@ impl Shard {
     pub(crate) fn new(tools: Tools) -> (Shard, Inbox) {
         let (sender, events) = unbounded_channel();
         let inbox = Inbox { events: sender, queued: Arc::default() };
-        let sweep_at = tools.clock.now();
         let shard = Shard {
             tools,
             inbox: inbox.clone(),
@@ -228,7 +225,6 @@ impl Shard {
             changes: FuturesUnordered::new(),
             changing: HashSet::new(),
             stalled: false,
-            sweep_at,
             closing: None,
         };
         (shard, inbox)
@@ -479,23 +475,10 @@ impl Shard {
             self.append_failed_again();
         }
         self.watch_log();
-        if now >= self.sweep_at {
-            self.sweep_at = now + SWEEP_EVERY;
-            for partition in self.partitions.values_mut() {
-                if self.closing.is_none() && partition.idle() && sweep_due(&partition.view, self.tools.clock.unix()) {
-                    let call = self.tools.coprocessor.sweep(SWEEP_KEYS);
-                    partition.enqueue(Group {
-                        calls: SmallVec::from_iter([(0, call)]),
-                        writes: true,
-                        asker: None,
-                        again: false,
-                        deadline: now + SWEEP_EVERY * 10,
-                        cold: 0,
-                        ticket: None,
-                    });
-                    Metrics::add(&self.tools.metrics.sweeps, 1);
-                    self.touched.insert(partition.id());
-                }
+        for partition in self.partitions.values_mut().filter(|_| self.closing.is_none()) {
+            if partition.sweep(now, self.tools.clock.unix(), &*self.tools.coprocessor) {
+                Metrics::add(&self.tools.metrics.sweeps, 1);
+                self.touched.insert(partition.id());
             }
         }
         // Partitions whose store stalled, and those whose queue waits for room in the log, go on here.
@@ -697,7 +680,3 @@ const TURN_EVENTS: usize = 1024;
 const TICK: Duration = Duration::from_millis(10);
 /// How soon an append that found the disk or the log's queue full is made again.
 const APPEND_AGAIN: Duration = Duration::from_millis(50);
-/// How often a primary looks for what has expired: it is gone within about this time.
-const SWEEP_EVERY: Duration = Duration::from_millis(100);
-/// Keys and fields removed by one sweep at most, within one hash: one mutation's worth.
-const SWEEP_KEYS: usize = 512;

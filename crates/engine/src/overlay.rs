@@ -7,11 +7,13 @@ use bytes::Bytes;
 use types::id::Decree;
 use types::root::Root;
 use types::time::UnixMs;
+use types::txn::Abort;
 
 use crate::databases::Databases;
 use crate::keys::{ELEMENT_PREFIX, Key, Physical, RootKey};
 use crate::ordered::Ordered;
-use crate::store::Store;
+use crate::scan;
+use crate::store::{Store, Tier, read_options};
 use crate::versions::Versions;
 use crate::walk::Walk;
 
@@ -145,6 +147,16 @@ impl Overlay {
         if let Some(before) = self.before.take() {
             self.spare = before;
         }
+    }
+
+    /// Whether the sweep has something to do at `now`: see [`types::txn::HashKeyTxn::sweepable`].
+    ///
+    /// # Errors
+    /// [`Abort`], as a transaction with [`Tier::Memory`].
+    pub fn is_sweep_due(&mut self, store: &Store, now: UnixMs) -> Result<bool, Abort> {
+        let databases = self.databases.clone();
+        let found = scan::sweepable(store, || read_options(Tier::Memory), Some(self), &databases, now, 1)?;
+        Ok(!found.is_empty())
     }
 
     pub(crate) fn expiry_floor(&self, database: Physical) -> UnixMs {
