@@ -70,6 +70,8 @@ const NEWER_ERRORS: &[(&str, &str)] = &[
     ("-ERR Unbalanced XREAD list of streams", "-ERR Unbalanced 'xread' list of streams"),
     ("-ERR Unbalanced XREAD list of streams", "-ERR Unbalanced 'xreadgroup' list of streams"),
     ("-ERR Invalid stream ID", "-ERR The + ID is meaningless"),
+    ("-ERR The ID specified in XSETID is smaller than the target", "-ERR The ID specified in XSETID is smaller than current max"),
+    ("-ERR The entries_added specified in XSETID is smaller", "-ERR The ID specified in XSETID is smaller than current max"),
     ("-ERR wrong number of arguments for 'zrank'", "-ERR syntax error"),
     ("-ERR wrong number of arguments for 'zrevrank'", "-ERR syntax error"),
 ];
@@ -86,10 +88,11 @@ fn newer_answer(command: &Words, ours: &Reply, theirs: &Reply) -> bool {
     // Since 7.2 arguments are looked at before the key is.
     let of_the_key = [":0", ":-1", "-WRONGTYPE"].iter().any(|reply| starts(theirs, reply));
     let early = (is("BITCOUNT") || is("BITPOS")) && ours.is_error() && of_the_key;
-    // LPOS with other arguments that are wrong as well: it stops at the first.
-    let opposite = !theirs.is_error() || starts(theirs, "-ERR syntax error");
+    // LPOS may have other arguments that are wrong as well: it stops at the first.
     early
-        || (is("LPOS") && opposite && starts(ours, "-ERR value is out of range, value must between -9223372036854775807"))
+        || (is("LPOS") && starts(ours, "-ERR value is out of range, value must between -9223372036854775807"))
+        // Since 7.2 a cursor does not end at a zero byte.
+        || (starts(ours, "-ERR invalid cursor") && command.iter().any(|word| word.contains(&0)))
         || (is("XREAD") && command.iter().any(|word| word == b"+") && starts(theirs, "-ERR Invalid stream ID"))
 }
 

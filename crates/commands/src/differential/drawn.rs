@@ -1,9 +1,20 @@
 //! Commands that draw lots: SPOP, SRANDMEMBER, HRANDFIELD, ZRANDMEMBER. Both sides have to draw as many elements of the value as was
 //! asked for, in the same shape. What SPOP took away from theirs is then taken away from ours, too.
 
+use resp::number::parse_integer;
+
 use crate::differential::compare::same_doubles;
 use crate::differential::reply::Reply;
 use crate::differential::template::Words;
+
+/// Whether a command draws with repetitions so often that Redis would not come to an end of it.
+pub(super) fn is_endless(command: &Words) -> bool {
+    let draws = [b"SRANDMEMBER".as_slice(), b"HRANDFIELD", b"ZRANDMEMBER"].iter().any(|name| command[0].eq_ignore_ascii_case(name));
+    draws && command.get(2).and_then(|count| parse_integer(count)).is_some_and(|count| count < -REPETITIONS)
+}
+
+/// Elements that are drawn with repetitions at most.
+const REPETITIONS: i64 = 100_000;
 
 /// The command that reads all that `command` can draw.
 pub(super) fn whole(command: &Words) -> Option<Words> {

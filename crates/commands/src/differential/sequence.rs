@@ -95,7 +95,10 @@ impl Sequence {
             if layout == 4 && random.one_in(40) {
                 steps.push(Step::Explode(layouts[random.below(4)]));
             }
-            steps.push(Step::Command(templates.draw(&mut random)));
+            let command = templates.draw(&mut random);
+            if !drawn::is_endless(&command) {
+                steps.push(Step::Command(command));
+            }
         }
         Sequence { proto, before, steps }
     }

@@ -71,34 +71,40 @@ impl Server {
                 command.iter().for_each(|word| resp::reply::bulk(&mut request, word));
             }
             self.connection.get_mut().write_all(&request).expect("send");
-            for _ in commands {
+            for command in commands {
                 let mut reply = Vec::new();
-                self.read(&mut reply);
+                if let Err(error) = self.read(&mut reply) {
+                    let words: Vec<String> = command.iter().map(|word| word.escape_ascii().to_string()).collect();
+                    panic!("no reply to {words:?}: {error}");
+                }
                 replies.push(reply);
             }
         }
         replies
     }
 
-    fn read(&mut self, reply: &mut Vec<u8>) {
+    fn read(&mut self, reply: &mut Vec<u8>) -> std::io::Result<()> {
         let start = reply.len();
-        self.connection.read_until(b'\n', reply).expect("a reply");
+        if self.connection.read_until(b'\n', reply)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
         let len = || std::str::from_utf8(&reply[start + 1..reply.len() - 2]).ok().and_then(|text| text.parse::<usize>().ok());
         match reply[start] {
             b'$' => {
                 if let Some(len) = len() {
                     let end = reply.len() + len + 2;
                     reply.resize(end, 0);
-                    self.connection.read_exact(&mut reply[end - len - 2..]).expect("a reply");
+                    self.connection.read_exact(&mut reply[end - len - 2..])?;
                 }
             }
             kind @ (b'*' | b'~' | b'%') => {
                 for _ in 0..len().unwrap_or(0) * if kind == b'%' { 2 } else { 1 } {
-                    self.read(reply);
+                    self.read(reply)?;
                 }
             }
             _ => {}
         }
+        Ok(())
     }
 }
 
