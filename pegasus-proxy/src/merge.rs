@@ -4,6 +4,7 @@ use bytes::Bytes;
 use client::outcome::Outcome;
 use commands::table::{Command, Merge};
 use resp::{reply, walk};
+use types::txn::Proto;
 use wire::rpc::Refusal;
 
 use crate::errors;
@@ -24,6 +25,7 @@ pub(crate) fn merge(kind: Merge, command: &Command, outcomes: &[Outcome], order:
         Merge::Sum => sum(&replies, out),
         Merge::Concat => concat(&replies, out),
         Merge::Interleave => interleave(&replies, order, out),
+        Merge::Streams => streams(&replies, out),
     };
     if done.is_none() {
         reply::error(out, errors::MALFORMED);
@@ -70,11 +72,11 @@ pub(crate) fn chain(command: &Command, outcomes: Vec<Outcome>, output: &mut Outp
     Ok(())
 }
 
-/// Length of the header of an array, and how many elements it announces.
+/// Length of the header of an array or map, and how many elements or pairs it announces.
 fn header(reply: &[u8]) -> Option<(usize, usize)> {
     let end = reply.iter().position(|&byte| byte == b'\n')?;
     let count = reply.get(1..end)?.strip_suffix(b"\r")?;
-    let count = resp::number::parse_integer(count).filter(|_| reply[0] == b'*')?;
+    let count = resp::number::parse_integer(count).filter(|_| matches!(reply[0], b'*' | b'%'))?;
     Some((end + 1, usize::try_from(count).ok()?))
 }
 
@@ -127,6 +129,26 @@ fn concat(replies: &[&Bytes], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
+/// Chains arrays of pairs, or maps, and leaves out nulls.
+fn streams(replies: &[&Bytes], out: &mut Vec<u8>) -> Option<()> {
+    let some: Vec<&Bytes> = replies.iter().filter(|reply| !matches!(&reply[..], b"*-1\r\n" | b"_\r\n")).copied().collect();
+    let Some(first) = some.first() else {
+        out.extend_from_slice(replies.first()?);
+        return Some(());
+    };
+    let headers = some.iter().map(|reply| header(reply).filter(|_| reply[0] == first[0])).collect::<Option<Vec<_>>>()?;
+    let count = headers.iter().map(|(_, count)| count).sum();
+    if first[0] == b'%' {
+        reply::map(out, Proto::Resp3, count);
+    } else {
+        reply::array(out, count);
+    }
+    for (reply, (len, _)) in some.iter().zip(headers) {
+        out.extend_from_slice(&reply[len..]);
+    }
+    Some(())
+}
+
 fn interleave(replies: &[&Bytes], order: &[u32], out: &mut Vec<u8>) -> Option<()> {
     let mut elements: Vec<&[u8]> = vec![&[]; order.len()];
     let mut places = order.iter();
@@ -174,6 +196,17 @@ mod tests {
     fn elements_go_back_to_the_places_of_their_keys() {
         let replies = ["*2\r\n$1\r\nb\r\n$-1\r\n", "*1\r\n$1\r\na\r\n"];
         assert_eq!(merged(Merge::Interleave, "mget", &replies, &[1, 2, 0]), "*3\r\n$1\r\na\r\n$1\r\nb\r\n$-1\r\n");
+    }
+
+    #[test]
+    fn streams_are_chained_without_those_that_have_nothing() {
+        let streams = |replies: &[&str]| merged(Merge::Streams, "xread", replies, &[]);
+        let (a, b) = ("*1\r\n*2\r\n$1\r\na\r\n*0\r\n", "*1\r\n*2\r\n$1\r\nb\r\n*0\r\n");
+        assert_eq!(streams(&[a, "*-1\r\n", b]), "*2\r\n*2\r\n$1\r\na\r\n*0\r\n*2\r\n$1\r\nb\r\n*0\r\n");
+        assert_eq!(streams(&["_\r\n", "%1\r\n$1\r\na\r\n*0\r\n"]), "%1\r\n$1\r\na\r\n*0\r\n");
+        assert_eq!(streams(&["*-1\r\n", "*-1\r\n"]), "*-1\r\n");
+        assert_eq!(streams(&["_\r\n", "_\r\n"]), "_\r\n");
+        assert_eq!(streams(&[a, "%1\r\n$1\r\na\r\n*0\r\n"]), format!("-{}\r\n", errors::MALFORMED));
     }
 
     #[test]

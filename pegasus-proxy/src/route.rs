@@ -43,6 +43,7 @@ pub(crate) fn add(request: Request, routes: &Routes, batch: &mut Batch, silent: 
         },
         Place::Split(merge) => match one_partition(&request, routes) {
             Some(partition) => batch.call(partition, request.into_call(), silent),
+            None if merge == Merge::Streams => split_streams(&request, routes, batch, silent),
             None => split(&request, merge, routes, batch, silent),
         },
         Place::Every(_) if routes.partitions() == 1 => batch.call(0, request.into_call(), silent),
@@ -68,6 +69,20 @@ fn one_partition(request: &Request, routes: &Routes) -> Option<u32> {
     let partition = |index: usize| routes.partition_of(Slot::of(args.at(index)));
     let first = keys.next().map_or(0, partition);
     keys.all(|index| partition(index) == first).then_some(first)
+}
+
+/// One call for each stream: the keys stand in a row, and then the ids.
+fn split_streams(request: &Request, routes: &Routes, batch: &mut Batch, silent: bool) {
+    let args = &request.args;
+    let keys: Vec<usize> = request.command.keys(args).collect();
+    let Some(&first) = keys.first() else { return };
+    let partition = |key: usize| routes.partition_of(Slot::of(args.at(key)));
+    if args.len() != first + 2 * keys.len() {
+        // An id is missing: the partition of the first key says so.
+        return batch.call(partition(first), request.call(args.clone()), silent);
+    }
+    let calls = keys.iter().map(|&key| (partition(key), request.call(args.pick((0..first).chain([key, key + keys.len()])))));
+    batch.merged(request.id, Merge::Streams, calls, std::iter::empty(), silent);
 }
 
 /// One call for each partition that has some of the keys.

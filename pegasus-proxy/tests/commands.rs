@@ -48,6 +48,34 @@ async fn reads_of_several_partitions_are_gathered_and_writes_refused() {
 }
 
 #[tokio::test]
+async fn streams_of_several_partitions_are_read_together() {
+    for (partitions, nodes) in [(1, 1), (8, 3), (1000, 5)] {
+        let server = Server::with(Cluster::new(partitions, nodes), Settings::default(), RouterOptions::default()).await;
+        let mut c = server.client().await;
+        for stream in ["s1", "s2", "s3"] {
+            c.run(&format!("XADD {stream} 1-0 name {stream}")).await;
+            c.run(&format!("XADD {stream} 2-0 name {stream}")).await;
+        }
+        let entry = |id, stream| format!("[\"{id}\" [\"name\" \"{stream}\"]]");
+        let of = |stream, entries: &[String]| format!("[\"{stream}\" [{}]]", entries.join(" "));
+        let expected = [of("s3", &[entry("2-0", "s3")]), of("s1", &[entry("1-0", "s1")]), of("s3", &[entry("1-0", "s3")])];
+        assert_eq!(
+            c.run("XREAD COUNT 1 STREAMS s3 s2 none s1 s3 1-0 2-0 0 0 0").await,
+            format!("[{}]", expected.join(" ")),
+            "in the order of the keys"
+        );
+        assert_eq!(c.run("XREAD STREAMS s1 s2 2-0 $").await, "nil");
+        assert_eq!(
+            c.run("XREAD STREAMS s1 s2 0").await,
+            "-ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified."
+        );
+        assert_eq!(c.run("XREAD STREAMS s1 s2 0 x").await, "-ERR Invalid stream ID specified as stream command argument");
+        c.run("SET s4 text").await;
+        assert_eq!(c.run("XREAD STREAMS s1 s4 0 0").await, "-WRONGTYPE Operation against a key holding the wrong kind of value");
+    }
+}
+
+#[tokio::test]
 async fn commands_with_keys_in_several_partitions_are_split_and_merged() {
     for (partitions, nodes) in [(1, 1), (8, 3), (1000, 5)] {
         let server = Server::with(Cluster::new(partitions, nodes), Settings::default(), RouterOptions::default()).await;

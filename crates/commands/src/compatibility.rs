@@ -80,7 +80,7 @@ What holds for all commands:
   such limit.
 - A key that has expired is absent to every command, and a background sweep removes it.
 - A command that only reads and whose keys lie in several partitions (`SUNION`, `ZINTER`, `PFCOUNT` ...) runs over copies of their values: each
-  is one state of its key, together they are not one state of the table. One that writes answers `CROSSSLOT`.
+  is one state of its key, together they are not one state of the table; `XREAD` asks each partition for its streams. One that writes answers `CROSSSLOT`.
 - Where a collection goes from one record to one record per element is said by `hash-max-listpack-entries` and its relatives, by default 128
   entries of 64 bytes for hashes too (Redis: 512), because an inline value is written whole with each change; lists are inline up to 1 KiB. `OBJECT ENCODING` tells what is stored.
 - The longest value is that of `proto-max-bulk-len`, 512 MiB. A command that only reads may answer with a collection of any size: what is longer than 1 MiB reaches the

@@ -99,6 +99,8 @@ pub enum Merge {
     Ok,
     /// Arrays are chained.
     Concat,
+    /// `XREAD`: each stream with its id is a call of its own; what there is of them is chained, null if nothing.
+    Streams,
 }
 
 /// Where keys stand among the arguments and what happens to them.

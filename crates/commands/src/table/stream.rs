@@ -2,7 +2,7 @@
 
 use crate::streams::{ack, add, admin, claim, edit, info, range, read, trim};
 use crate::table::argument::{Argument, block, integer, key, one_of, string, token, unix_time};
-use crate::table::{Begin, Category, Command, Find, Flag, Group, KeySpec, Place};
+use crate::table::{Begin, Category, Command, Find, Flag, Group, KeySpec, Merge, Place};
 
 const NEW: Command = Command { group: Group::Stream, acl: &[Category::Stream], since: "5.0.0", place: Place::Key, ..Command::NEW };
 
@@ -199,6 +199,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: &[Flag::ReadOnly, Flag::Blocking, Flag::MovableKeys],
         keys: &[streams_from(1, &["RO", "access"])],
         arguments: &[COUNT, BLOCK, STREAMS],
+        place: Place::Split(Merge::Streams),
         differs: NO_BLOCK,
         run: Some(read::xread),
         ..NEW
