@@ -1,6 +1,9 @@
 //! Fair choices, drawn from the transaction's random bits.
 
+use types::limits::Limits;
 use types::txn::HashKeyTxn;
+
+use crate::program::Stop;
 
 /// A number below `bound`, each with the same chance.
 ///
@@ -9,6 +12,19 @@ use types::txn::HashKeyTxn;
 pub(crate) fn below(txn: &mut dyn HashKeyTxn, bound: u64) -> u64 {
     draw(&mut || txn.random(), bound)
 }
+
+/// Refuses so many draws with repetitions that their reply would be longer than it may be, before any of them is made.
+///
+/// # Errors
+/// [`TOO_LONG`].
+pub(crate) fn check_repetitions(limits: &Limits, times: u64) -> Result<(), Stop> {
+    if times > limits.value_max / EMPTY_BULK { Err(Stop::refused(TOO_LONG)) } else { Ok(()) }
+}
+
+/// What is said of draws with repetitions whose reply would have too many bytes.
+pub(crate) const TOO_LONG: &str = "ERR the reply would be longer than proto-max-bulk-len";
+/// Bytes of the shortest element of a reply.
+const EMPTY_BULK: u64 = "$0\r\n\r\n".len() as u64;
 
 /// Chooses `wanted` out of `count` things that come one after another, every choice with the same chance. It holds nothing but two
 /// numbers and its own random bits, so that it can be asked where the transaction is busy with a walk.

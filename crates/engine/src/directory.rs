@@ -1,7 +1,7 @@
 //! A store's directory and its `FORMAT` file, which says what the files beside it are.
 //!
 //! ```text
-//! pegasus 1 partition 0-2047
+//! pegasus 2 partition 0-2047
 //!         │ │         ╰ detail: must be the same at every open
 //!         │ ╰ content
 //!         ╰ format version
@@ -92,7 +92,8 @@ fn write_synced(dir: &Path, line: &str) -> Result<(), io::Error> {
 
 const FORMAT: &str = "FORMAT";
 const MAGIC: &str = "pegasus";
-const VERSION: u32 = 1;
+/// 1: what was written before lists and sorted sets were trees and sets had an index.
+const VERSION: u32 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -108,8 +109,8 @@ mod tests {
         format.finish().unwrap();
         assert!(prepare(&path, "partition 0-9").unwrap().complete());
         assert!(matches!(prepare(&path, "partition 0-8"), Err(OpenError::OtherSlots { .. })));
-        fs::write(path.join(FORMAT), "pegasus 2 whatever that is\n").unwrap();
-        assert!(matches!(prepare(&path, "partition 0-9"), Err(OpenError::Version { found: 2, known: 1, .. })));
+        fs::write(path.join(FORMAT), "pegasus 1 whatever that is\n").unwrap();
+        assert!(matches!(prepare(&path, "partition 0-9"), Err(OpenError::Version { found: 1, known: 2, .. })));
         fs::write(path.join(FORMAT), "pega").unwrap();
         assert!(matches!(prepare(&path, "partition 0-9"), Err(OpenError::Damaged { .. })));
     }

@@ -15,7 +15,7 @@ use crate::hashes::hash::Hash;
 use crate::hashes::packed::{Entry, lives};
 use crate::hashes::{damaged, exploded};
 use crate::program::{Program, Stop};
-use crate::random::{Selection, below};
+use crate::random::{Selection, TOO_LONG, below, check_repetitions};
 
 /// HRANDFIELD.
 pub(crate) fn hrandfield(p: &mut Program<'_>) -> Result<(), Stop> {
@@ -43,6 +43,9 @@ pub(crate) fn hrandfield(p: &mut Program<'_>) -> Result<(), Stop> {
         return Ok(());
     };
     let wanted = if count > 0 { count.unsigned_abs().min(live) } else { count.unsigned_abs() };
+    if count < 0 {
+        check_repetitions(p.limits(), wanted)?;
+    }
     let start = p.out.len();
     let longest = start + usize::try_from(p.limits().value_max).unwrap_or(usize::MAX);
     let flat = values && p.call.proto == Proto::Resp2;
@@ -61,7 +64,7 @@ pub(crate) fn hrandfield(p: &mut Program<'_>) -> Result<(), Stop> {
     let shown = if count > 0 { distinct(p.txn, &hash, live, wanted, show)? } else { repeated(p.txn, &hash, live, wanted, show)? };
     if count < 0 && p.out.len() > longest {
         p.out.truncate(start);
-        return Err(Stop::refused("ERR the reply would be longer than proto-max-bulk-len"));
+        return Err(Stop::refused(TOO_LONG));
     }
     if shown == wanted { Ok(()) } else { Err(damaged().into()) }
 }

@@ -9,7 +9,7 @@ use types::txn::{Abort, HashKey, HashKeyTxn};
 
 use crate::hashed::HELD_BYTES;
 use crate::program::{NOT_AN_INTEGER, Program, Stop};
-use crate::random::{Selection, below};
+use crate::random::{Selection, TOO_LONG, below, check_repetitions};
 use crate::sets::builder::Builder;
 use crate::sets::indexed;
 use crate::sets::view::{Member, Set};
@@ -156,6 +156,7 @@ fn distinct(p: &mut Program<'_>, set: &Set, count: u64) -> Result<(), Abort> {
 
 /// The reply can be longer than the set by any factor, so it has a bound of its own.
 fn repeated(p: &mut Program<'_>, set: &Set, times: u64) -> Result<(), Stop> {
+    check_repetitions(p.limits(), times)?;
     let start = p.out.len();
     let max = usize::try_from(p.limits().value_max).unwrap_or(usize::MAX);
     reply::array(p.out, usize::try_from(times).unwrap_or(usize::MAX));
@@ -176,7 +177,7 @@ fn repeated(p: &mut Program<'_>, set: &Set, times: u64) -> Result<(), Stop> {
     }
     if p.out.len() - start > max {
         p.out.truncate(start);
-        return Err(Stop::refused("ERR the reply would be longer than proto-max-bulk-len"));
+        return Err(Stop::refused(TOO_LONG));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use resp::reply;
 
 use crate::program::{Program, Stop};
+use crate::random::{TOO_LONG, check_repetitions};
 use crate::sorted_sets::members;
 use crate::sorted_sets::view::SortedSet;
 
@@ -37,6 +38,7 @@ pub(crate) fn zrandmember(p: &mut Program<'_>) -> Result<(), Stop> {
             members::member(out, proto, member, with_scores.then_some(score));
         })?);
     }
+    check_repetitions(&p.call.limits, wanted)?;
     // Only what is drawn again and again can be more than the sorted set itself.
     let start = out.len();
     let longest = start.saturating_add(usize::try_from(p.call.limits.value_max).unwrap_or(usize::MAX));
@@ -47,7 +49,7 @@ pub(crate) fn zrandmember(p: &mut Program<'_>) -> Result<(), Stop> {
     })?;
     if p.out.len() > longest {
         p.out.truncate(start);
-        return Err(Stop::refused("ERR the reply would be longer than proto-max-bulk-len"));
+        return Err(Stop::refused(TOO_LONG));
     }
     Ok(())
 }
