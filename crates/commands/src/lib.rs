@@ -48,4 +48,3 @@ mod strings;
 mod testing;
 mod usage;
 mod value;
-mod varint;

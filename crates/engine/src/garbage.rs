@@ -15,9 +15,9 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use types::id::Decree;
+use types::varint;
 
 use crate::keys::{ELEMENT_PREFIX, ElementKey};
-use crate::varint;
 
 /// What a store knows of its garbage. A clone shares it.
 #[derive(Clone, Default)]

@@ -30,7 +30,6 @@ pub mod shared;
 pub mod state;
 pub mod store;
 pub mod txn;
-mod varint;
 mod versions;
 mod view;
 pub mod walk;

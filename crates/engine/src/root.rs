@@ -10,8 +10,7 @@
 use bytes::Bytes;
 use types::root::{Kind, Root, earlier};
 use types::time::UnixMs;
-
-use crate::varint;
+use types::varint;
 
 /// What changing a key has to know of what was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,10 +13,10 @@ use bytes::Bytes;
 use types::root::Root;
 use types::time::UnixMs;
 use types::txn::Database;
+use types::varint;
 
 use crate::keys::{ELEMENT_PREFIX, ElementKey, Physical};
 use crate::root::{self, Presence, Times};
-use crate::varint;
 
 /// Bytes that should be a write set and are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -12,3 +12,4 @@ pub mod root;
 pub mod slot;
 pub mod time;
 pub mod txn;
+pub mod varint;

@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use crate::varint;
+use types::varint;
 
 /// Some keys in ascending order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -10,11 +10,11 @@
 
 use bytes::Bytes;
 use types::txn::{Abort, HashKeyTxn};
+use types::varint;
 
 use crate::counted::keys::{Keys, put_key};
 use crate::counted::{Counted, damaged};
 use crate::elements::SortKey;
-use crate::varint;
 
 /// A page that is no leaf.
 #[derive(Debug, Clone, Default)]

@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 
 use smallvec::{SmallVec, smallvec};
 use types::txn::{Abort, HashKeyTxn};
+use types::varint;
 
 use crate::counted::keys::{Keys, separator};
 use crate::counted::pages::{Child, Found, Inner, Raw, count};
 use crate::counted::{Counted, SHORT, damaged};
 use crate::elements::SortKey;
-use crate::varint;
 
 /// What the root keeps of the tree. Without keys there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

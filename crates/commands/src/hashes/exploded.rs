@@ -12,13 +12,14 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 use types::time::UnixMs;
 use types::txn::{Abort, HashKeyTxn, SortKeys, ValueId};
+use types::varint;
 
 use crate::elements::{self, SortKey};
+use crate::hashed;
 use crate::hashes::damaged;
 use crate::hashes::hash::Found;
 use crate::hashes::packed::{Entry, number_of, time_of};
 use crate::hashes::summary::Summary;
-use crate::{hashed, varint};
 
 /// An exploded hash at work. Its summary is exact again after [`Exploded::settle`].
 pub(super) struct Exploded {

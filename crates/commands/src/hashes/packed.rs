@@ -14,9 +14,9 @@ use std::ops::Range;
 
 use types::time::UnixMs;
 use types::txn::Abort;
+use types::varint;
 
 use crate::hashes::damaged;
-use crate::varint;
 
 /// A field of a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

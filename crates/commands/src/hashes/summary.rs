@@ -9,10 +9,10 @@
 use types::root::Root;
 use types::time::UnixMs;
 use types::txn::Abort;
+use types::varint;
 
 use crate::hashes::packed::{number_of, time_of};
 use crate::hashes::{TIMED, damaged};
-use crate::varint;
 
 /// What is known about the elements of an exploded hash without reading them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -12,11 +12,11 @@ use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 use types::txn::{Abort, HashKeyTxn, ValueId};
+use types::varint;
 
 use crate::counted::{Counted, End, Tags};
 use crate::elements::{STEP, SortKey};
 use crate::lists::{damaged, order, packed};
-use crate::varint;
 
 /// An exploded list at work.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use types::txn::Abort;
+use types::varint;
 
 use crate::lists::damaged;
-use crate::varint;
 
 /// Where the elements of a packed list stand in it.
 pub(super) struct Entries<'a> {

@@ -12,10 +12,11 @@
 
 use bytes::Bytes;
 use types::txn::{Abort, HashKeyTxn, ValueId};
+use types::varint;
 
 use crate::elements::SortKey;
+use crate::hashed;
 use crate::sets::view::{Member, damaged};
-use crate::{hashed, varint};
 
 /// Writes a member under an index: a new one under the number of the others.
 pub(super) fn put(txn: &mut dyn HashKeyTxn, value: ValueId, index: u64, member: &[u8]) {

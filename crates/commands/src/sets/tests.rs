@@ -351,7 +351,7 @@ fn elements_of(memory: &Memory, key: &str) -> u64 {
     let all = memory.elements_of(ValueId::of(&HashKey::new(Database(0), key.as_bytes()), root.id));
     for (sort_key, element) in &all {
         match sort_key[0] {
-            b'm' => members.insert(sort_key[7..].to_vec(), crate::varint::take(&mut &element[..]).unwrap()),
+            b'm' => members.insert(sort_key[7..].to_vec(), types::varint::take(&mut &element[..]).unwrap()),
             b'i' => indexes.insert(element.clone(), u64::from_be_bytes([&[0; 3], &sort_key[1..]].concat().try_into().unwrap())),
             other => panic!("an element of no family: {other}"),
         };

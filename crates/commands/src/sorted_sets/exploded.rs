@@ -13,12 +13,13 @@ use std::ops::{Bound, ControlFlow, Range};
 
 use bytes::Bytes;
 use types::txn::{Abort, HashKey, HashKeyTxn, ValueId, Visit};
+use types::varint;
 
 use crate::counted::{Counted, Tags};
 use crate::sorted_sets::inline::Inline;
 use crate::sorted_sets::place::{self, SCORE, damaged, place};
 use crate::sorted_sets::view::{Show, Until};
-use crate::{elements, hashed, varint};
+use crate::{elements, hashed};
 
 /// The members of a large sorted set.
 pub(super) struct Exploded {

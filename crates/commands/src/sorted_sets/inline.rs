@@ -10,9 +10,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use types::txn::Abort;
+use types::varint;
 
 use crate::sorted_sets::place::{self, Place, SCORE, damaged};
-use crate::varint;
 
 /// The members of a small sorted set, sorted. What is added lies beside the bytes that were read, until [`Inline::encode`] joins them.
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use types::limits::Limits;
 use types::root::Root;
 use types::txn::{Database, HashKey, HashKeyTxn, Proto, SortKeys, ValueId};
+use types::varint;
 
 use crate::coprocessor::Redis;
 use crate::counted::check::check;
@@ -14,7 +15,6 @@ use crate::sorted_sets::range::ScoreRange;
 use crate::sorted_sets::view::SortedSet;
 use crate::sorted_sets::{read_all, write_all};
 use crate::testing::{NOW, show, words};
-use crate::varint;
 
 fn run(memory: &mut Memory, line: &str) -> String {
     show(&memory.run(&Redis, Database(0), Proto::Resp2, words(line)))
