@@ -103,10 +103,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Roots (value, expiry and due, version) and elements.
+/// A root: value, expiry and due, version.
+type Stored = (Bytes, [Option<i64>; 2], u64);
+
+/// Roots and elements.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Model {
-    roots: BTreeMap<(u16, String), (Bytes, [Option<i64>; 2], u64)>,
+    roots: BTreeMap<(u16, String), Stored>,
     /// Elements of exploded values, with their id.
     elements: BTreeMap<(u16, String), (u64, BTreeMap<u8, u8>)>,
     last_id: u64,

@@ -98,12 +98,19 @@ impl Exploded {
     /// Removes fields that have expired, [`PURGE`] at most; says how many those were.
     pub(super) fn purge(&mut self, txn: &mut dyn HashKeyTxn, now: UnixMs) -> Result<u64, Abort> {
         let Some(first) = self.summary.first.filter(|&first| first < now) else { return Ok(0) };
-        let listed = elements::collect(txn, self.value, &SortKeys::between(&listed_at(first), &listed_at(now)), PURGE)?;
-        for (sort_key, _) in &listed {
+        let listed = elements::collect(txn, self.value, &SortKeys::between(&listed_at(first), &listed_at(now)), PURGE + 1)?;
+        let (gone, next) = listed.split_at(PURGE.min(listed.len()));
+        for (sort_key, _) in gone {
             let (at, field) = parse(sort_key)?;
             self.remove(txn, field, Some(at))?;
         }
-        Ok(listed.len() as u64)
+        // So that nobody has to step over all that was removed.
+        if self.summary.first.is_some() {
+            let next = next.first().map(|(sort_key, _)| parse(sort_key)).transpose()?;
+            self.summary.first = Some(next.map_or(now, |(at, _)| at));
+            self.first_is_bound = next.is_none();
+        }
+        Ok(gone.len() as u64)
     }
 
     /// Makes the summary exact.
