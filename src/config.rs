@@ -92,7 +92,7 @@ pub struct Replica {
     pub advertise: String,
     /// Directory of the log and the stores.
     pub data: PathBuf,
-    /// Threads that drive partitions (and sessions, in onebox); 0 means half the processors, at least one.
+    /// Threads that drive partitions (and sessions, in onebox); 0 means three quarters of the processors, rounded up.
     pub threads: usize,
     /// Threads for reads that have to wait for the disk.
     pub read_threads: usize,
@@ -196,7 +196,7 @@ pub struct Proxy {
     pub port: u16,
     /// The table it serves.
     pub table: String,
-    /// Threads that drive sessions; 0 means half the processors, at least one.
+    /// Threads that drive sessions; 0 means three quarters of the processors, rounded up.
     pub threads: usize,
     /// Password of the default user; empty for none.
     pub requirepass: String,
@@ -465,10 +465,11 @@ const LEASE_MIN: Duration = Duration::from_millis(100);
 /// How late a timer may look.
 const TIMER: Duration = Duration::from_millis(20);
 
-/// Threads that drive sessions and partitions when the configuration says 0: what is left to the kernel, RocksDB and the logs is the other half.
+/// Threads that drive sessions and partitions when the configuration says 0: three quarters of the cores, rounded up. The kernel, RocksDB and
+/// the logs need the rest. Half of two cores is one thread, on which pipelined commands wait while the other core idles.
 pub fn threads(configured: usize) -> usize {
     match configured {
-        0 => std::thread::available_parallelism().map_or(1, |n| (n.get() / 2).max(1)),
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get() - n.get() / 4),
         n => n,
     }
 }

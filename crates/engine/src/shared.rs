@@ -158,8 +158,11 @@ impl Shared {
     fn family(&self, memtable_bytes: usize, arena_block: usize, table: &BlockBasedOptions) -> Result<rocksdb::Options, rocksdb::Error> {
         let mut bare = rocksdb::Options::default();
         bare.set_block_based_table_factory(table);
-        // What was just written is what is read next: without this a flush or a compaction makes it cold. The binding has no setter.
-        let mut o = bare.get_options_from_string("block_based_table_factory={prepopulate_block_cache=kFlushAndCompaction}")?;
+        // What was just written is what is read next: without this a flush or a compaction makes it cold. What is in files that a compaction
+        // has replaced leaves the cache with them, or each flush would fill fresh memory until the cache is full. The binding has no setters.
+        let mut o = bare.get_options_from_string(
+            "block_based_table_factory={prepopulate_block_cache=kFlushAndCompaction};uncache_aggressiveness=10000",
+        )?;
         o.set_env(&self.0.env);
         o.set_write_buffer_size(memtable_bytes);
         o.set_max_write_buffer_number(4);

@@ -7,9 +7,13 @@
 //! ```
 //! A root's op says whether there was a root before and which times were in it. So counts and the expiry index follow from it, and
 //! a key is written once where the batch that RocksDB gets names it three times. Keys are whole physical keys: applying copies slices.
+//! Of the writes of one key only the last is in a body: nobody can see a state between the commands of a mutation.
 //! An empty body is a mutation without writes (a fence).
 
+use std::ops::Range;
+
 use bytes::Bytes;
+use hashbrown::HashMap;
 use types::root::Root;
 use types::time::UnixMs;
 use types::txn::Database;
@@ -54,7 +58,8 @@ impl WriteSet {
     /// The body of the mutation. The write set is empty again.
     pub fn finish(&mut self) -> Bytes {
         let next = Vec::with_capacity(self.buffer.len());
-        Bytes::from(std::mem::replace(&mut self.buffer, next))
+        let all = std::mem::replace(&mut self.buffer, next);
+        Bytes::from(last_writes(&all).unwrap_or(all))
     }
 
     pub(crate) fn savepoint(&self) -> usize {
@@ -117,6 +122,12 @@ impl WriteSet {
         varint::put(&mut self.buffer, u64::from(b.0));
     }
 
+    /// An op as it stands in another body.
+    fn raw(&mut self, op: &[u8]) {
+        self.tag(op[0]);
+        self.buffer.extend_from_slice(&op[1..]);
+    }
+
     fn root_op(&mut self, what: u8, key: &[u8], old: Presence) {
         let flag = |on: bool, flag: u8| if on { flag } else { 0 };
         let Times { expire, due } = old.times();
@@ -155,6 +166,18 @@ pub(crate) enum Op<'a> {
     Swap { a: Database, b: Database },
 }
 
+impl<'a> Op<'a> {
+    /// The key that is written, with whether it is an element's, and what was there if it is a root's.
+    fn written(&self) -> Option<((bool, &'a [u8]), Presence)> {
+        match *self {
+            Op::PutRoot { key, old, .. } => Some(((false, key), old)),
+            Op::DeleteRoot { key, old } => Some(((false, key), Presence::Present(old))),
+            Op::PutElement { key, .. } | Op::DeleteElement { key } => Some(((true, key), Presence::Absent)),
+            _ => None,
+        }
+    }
+}
+
 /// Reads the ops of a body; ends after the first error.
 pub(crate) struct Ops<'a> {
     body: &'a [u8],
@@ -173,7 +196,12 @@ impl<'a> Ops<'a> {
 
     /// An error about the op just read.
     pub(crate) fn malformed(&self, reason: &'static str) -> Malformed {
-        Malformed { offset: self.body.len() - self.rest.len(), reason }
+        Malformed { offset: self.offset(), reason }
+    }
+
+    /// Where the next op begins.
+    fn offset(&self) -> usize {
+        self.body.len() - self.rest.len()
     }
 
     fn op(&mut self) -> Option<Op<'a>> {
@@ -237,11 +265,46 @@ impl<'a> Iterator for Ops<'a> {
         if self.rest.is_empty() || self.failed {
             return None;
         }
-        let offset = self.body.len() - self.rest.len();
+        let offset = self.offset();
         let op = self.op();
         self.failed = op.is_none();
         Some(op.ok_or(Malformed { offset, reason: "no write begins" }))
     }
+}
+
+/// The body without the writes that later ones of the same key replace; `None` if there are none.
+fn last_writes(body: &[u8]) -> Option<Vec<u8>> {
+    let mut ops: Vec<(Range<usize>, Op<'_>)> = Vec::new();
+    let mut reader = Ops::new(body).ok()?;
+    while let (start, Some(op)) = (reader.offset(), reader.next()) {
+        ops.push((start..reader.offset(), op.ok()?));
+    }
+    // Of each key: what was there before the first write, and which one is the last.
+    let mut chains: HashMap<(bool, &[u8]), (Presence, usize)> = HashMap::with_capacity(ops.len());
+    let mut replaced = false;
+    for (index, (_, op)) in ops.iter().enumerate() {
+        let Some((key, old)) = op.written() else { continue };
+        chains.entry(key).and_modify(|(_, last)| (*last, replaced) = (index, true)).or_insert((old, index));
+    }
+    if !replaced {
+        return None;
+    }
+    let mut kept = WriteSet { buffer: Vec::with_capacity(body.len()), scratch: Vec::new() };
+    for (index, (range, op)) in ops.into_iter().enumerate() {
+        let chain = op.written().and_then(|(key, _)| chains.get(&key));
+        match (op, chain) {
+            (_, Some(&(_, last))) if last != index => {}
+            (Op::PutRoot { key, value, .. }, Some(&(first, _))) => {
+                kept.root_op(PUT_ROOT, key, first);
+                kept.bytes(value);
+            }
+            (Op::DeleteRoot { key, .. }, Some(&(Presence::Present(times), _))) => kept.delete_root(key, times),
+            // It came and went.
+            (Op::DeleteRoot { .. }, _) => {}
+            _ => kept.raw(&body[range]),
+        }
+    }
+    Some(kept.buffer)
 }
 
 const VERSION: u8 = 1;
